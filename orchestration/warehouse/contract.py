@@ -7,7 +7,7 @@ frozen) and how files become rows (sources/). A contract test compares this with
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 ColumnType = Literal["text", "timestamptz", "date", "numeric", "integer", "bigint", "jsonb"]
@@ -45,6 +45,7 @@ class RawTable:
     per_tenant: bool = True
 
     def column(self, name: str) -> Column:
+        """The column called `name`, bookkeeping included; KeyError when there is none."""
         for column in self.all_columns:
             if column.name == name:
                 return column
@@ -58,6 +59,7 @@ class RawTable:
 
     @property
     def primary_key(self) -> tuple[str, ...]:
+        """The key with tenant_id in front."""
         return (("tenant_id",) if self.per_tenant else ()) + self.key
 
     @property

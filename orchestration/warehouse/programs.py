@@ -67,7 +67,7 @@ def account_for(folder: Path) -> Account:
         if owner != uid:
             raise MetricpressError(
                 f"{folder} belongs to another user ({_name(owner)})",
-                remedy=f"Run metricpress as that user, or set METRICPRESS_HOME to a folder of your own. {OWN_SERVER}",
+                remedy=f"Run metricpress as that user, or set METRICPRESS_HOME. {OWN_SERVER}",
             )
         return Account(_name(uid), uid, os.getegid(), switch=False)
     entry = pwd.getpwuid(owner) if owner != 0 else _service_user()
@@ -111,7 +111,7 @@ def _service_user() -> pwd.struct_passwd:
         return pwd.getpwnam(SERVICE_USER)
     except KeyError:
         raise MetricpressError(
-            f'PostgreSQL does not run as root, and the system user "{SERVICE_USER}" could not be made: {reason}',
+            f'PostgreSQL does not run as root, and the user "{SERVICE_USER}" could not be made: {reason}',
             remedy=f"Run metricpress as a normal user. {OWN_SERVER}",
         ) from None
 
@@ -125,7 +125,7 @@ def server_folder(home: Path) -> Path:
     if link.is_symlink() and not link.exists():
         raise MetricpressError(
             f"{link} points to {os.readlink(link)}, which is not there",
-            remedy=f"Bring that folder back, or remove the link to begin with an empty database. {OWN_SERVER}",
+            remedy=f"Bring that folder back, or remove the link to begin anew. {OWN_SERVER}",
         )
     if link.exists():
         return link.resolve()
@@ -152,7 +152,7 @@ def _shared_folder(name: str, mode: int) -> Path:
 
 
 def programs_for(account: Account) -> Path:
-    """The folder of initdb, pg_ctl and postgres as `account` can run them; copied when it cannot reach ours."""
+    """The folder of initdb, pg_ctl and postgres as `account` can run them: ours, or a copy."""
     spec = importlib.util.find_spec(WHEEL_PACKAGE)
     locations = list(spec.submodule_search_locations or ()) if spec else []
     wheel = Path(locations[0]) / WHEEL_FOLDER if locations else None

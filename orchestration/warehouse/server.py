@@ -70,6 +70,7 @@ class Access:
 
     @property
     def url(self) -> str:
+        """The libpq URL of the owner of the database; holds the password."""
         return f"postgresql://{USER}:{self.password}@{HOST}:{self.port}/{DATABASE}"
 
 
@@ -184,7 +185,7 @@ class EmbeddedServer:
         if made.returncode != 0:
             raise MetricpressError(
                 f"the embedded PostgreSQL could not be made: {made.stderr.strip().splitlines()[-1]}",
-                remedy="Check space and permissions, or set METRICPRESS_DATABASE_URL to a PostgreSQL of your own.",
+                remedy="Check free space, or set METRICPRESS_DATABASE_URL to your own PostgreSQL.",
             )
         with (unfinished / "postgresql.conf").open("a") as configuration:
             configuration.write("\ninclude 'metricpress.conf'  # written anew at every start\n")

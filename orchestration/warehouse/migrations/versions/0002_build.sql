@@ -34,7 +34,8 @@ create table build.tenants (
     activation_events text[] not null,
     mau_window_days integer not null default 30,
     retention_cohorts text[] not null, -- cohort_by values to publish
-    in_build boolean not null default true  -- false: this build leaves the tenant as it is
+    in_build boolean not null default true,    -- false: this build leaves the tenant as it is
+    is_removed boolean not null default false  -- true: the tenant is gone, this build takes its rows away
 );
 
 -- What the build has to repair. Rows stay until a build completes, so a failed build loses nothing.
