@@ -7,9 +7,9 @@ Three rulings, held by tests:
 
 - A due time that a clock change skips falls as much later as the clocks jumped; one that happens twice
   falls on the first. A local date that a zone left out altogether has no occurrence.
-- Local dates are the subscription's, report periods the tenant's. When the two zones differ, the distance in
-  days between them is taken once for the year (the later date where summer time makes two), so that consecutive
-  occurrences cover consecutive periods: a clock change in either zone neither repeats nor skips a day.
+- Local dates are the subscription's, report periods the tenant's. When the two zones differ, the distance
+  in days between them is taken once for the year (the later date where summer time makes two), so that
+  consecutive occurrences cover consecutive periods: no clock change repeats or skips a day.
 - The 29th, 30th and 31st fall on the last day of a shorter month.
 """
 
@@ -50,7 +50,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Due:
-    """One occurrence: its local date, its moment (UTC) and the tenant's days it covers, both ends inclusive."""
+    """One occurrence: its local date, its moment (UTC) and the tenant's days it covers, ends inclusive."""
 
     local_date: date
     due_at: datetime
@@ -71,7 +71,7 @@ def occurrence(schedule: Schedule, local_date: date) -> Due:
 
 
 def due_between(schedule: Schedule, after: date | None, until: datetime) -> list[Due]:
-    """Occurrences with a local date later than `after` (and not before starts_on), due at or before `until`."""
+    """Occurrences of local dates later than `after`, not before starts_on, due at or before `until`."""
     first = schedule.starts_on if after is None else max(schedule.starts_on, after + ONE_DAY)
     last = until.astimezone(schedule.timezone).date()
     found = []

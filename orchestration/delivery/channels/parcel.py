@@ -1,0 +1,48 @@
+"""What channels carry and what they promise.
+
+Belongs here: the parcel and the protocol every channel keeps. Does not: any transport.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A rendered file; `format` is the report format (pdf, html ...), `media_type` its IANA name."""
+
+    format: str
+    filename: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """One finished delivery for one recipient. `message_id` is stable: the same in every attempt."""
+
+    delivery_id: str
+    message_id: str
+    recipient: str
+    subject: str
+    text: str
+    html: str
+    attachments: tuple[Attachment, ...]
+
+
+class Channel(Protocol):
+    """A way to recipients, opened for a batch: connections are made on the first parcel and reused."""
+
+    def __enter__(self) -> Self:
+        """Open the batch; no connection is made yet."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the batch and close what was opened."""
+
+    def send(self, parcel: Parcel) -> str:
+        """Deliver and return where it went. Raises one of orchestration.delivery.failures."""

@@ -1,0 +1,26 @@
+"""How a delivery can fail: each class says what may be done about it.
+
+Belongs here: the types channels raise. Does not: the retry times (service) and errors of the command line.
+"""
+
+from __future__ import annotations
+
+
+class DeliveryFailure(Exception):
+    """A parcel did not, or not surely, reach its recipient; the message goes to the ledger: no secrets."""
+
+
+class TransientFailure(DeliveryFailure):
+    """Nothing was delivered, a later attempt may succeed; `retry_after`: the receiver's wish in seconds."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class PermanentFailure(DeliveryFailure):
+    """Nothing was delivered and the same attempt would fail again."""
+
+
+class UnknownOutcome(DeliveryFailure):
+    """All was handed over and no answer came: it may have arrived, so nothing sends it again unasked."""
