@@ -12,6 +12,7 @@ create table build.builds (
     forced_from date,            -- first and last day forced by a partition run or a backfill
     forced_to date,
     snapshot pg_snapshot,        -- what the plan could see of raw.changes
+    project_hash text,           -- of the models' SQL: another hash than that of the last build is a full refresh
     status text not null default 'running' check (status in ('running', 'complete', 'failed')),
     error text,
     started_at timestamptz not null default clock_timestamp(),

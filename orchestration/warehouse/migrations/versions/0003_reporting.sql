@@ -24,8 +24,8 @@ exception when insufficient_privilege then
     raise exception 'the user "%" may not create or take on the roles metricpress_pipeline and metricpress_bi',
         current_user
         using errcode = 'insufficient_privilege', hint = format(
-            'As a superuser run: alter role %1$I createrole; or create both roles and: '
-            'grant metricpress_pipeline, metricpress_bi to %1$I', current_user
+            'As a superuser run: create role metricpress_pipeline; create role metricpress_bi; '
+            'grant metricpress_pipeline, metricpress_bi to %I', current_user
         );
 end
 $$;
@@ -33,6 +33,7 @@ $$;
 create schema staging authorization metricpress_pipeline;
 create schema intermediate authorization metricpress_pipeline;
 create schema marts authorization metricpress_pipeline;
+create schema checks authorization metricpress_pipeline;   -- failing rows of data tests, kept by dbt
 create schema dagster authorization metricpress_pipeline;  -- run and event storage of Dagster
 create schema reporting;
 
