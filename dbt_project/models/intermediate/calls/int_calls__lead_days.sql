@@ -1,0 +1,62 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='dirty',
+    unique_key=['tenant_id', 'lead_id', 'metric_date'],
+    on_schema_change='fail',
+    contract={'enforced': true},
+    indexes=[{'columns': ['tenant_id', 'lead_created_date']}],
+    meta={'dirty': {'macro': 'calls_of_dirty_days_or_leads', 'log': ['lead_created_date']}},
+) }}
+
+with calls_to_count as (
+    {% if is_incremental() %}
+        {#- A row follows the calls of its day and the lead it belongs to. -#}
+        select
+            calls.tenant_id,
+            calls.call_id,
+            calls.lead_id,
+            calls.status,
+            calls.outcome,
+            calls.started_at
+        from {{ dirty_spans('calls') }} as spans
+        inner join {{ ref('stg_calls__calls') }} as calls
+            on
+                spans.tenant_id = calls.tenant_id
+                and calls.started_at >= spans.from_at
+                and calls.started_at < spans.to_at
+        union
+    {% endif %}
+    select
+        calls.tenant_id,
+        calls.call_id,
+        calls.lead_id,
+        calls.status,
+        calls.outcome,
+        calls.started_at
+    from {{ ref('stg_calls__calls') }} as calls
+    {% if is_incremental() %}
+        inner join {{ dirty_entities('lead') }} as dirty
+            on
+                calls.tenant_id = dirty.tenant_id
+                and calls.lead_id = dirty.entity_id
+    {% endif %}
+)
+
+select
+    calls.tenant_id,
+    calls.lead_id,
+    (calls.started_at at time zone tenants.timezone)::date as metric_date,
+    leads.branch_id,
+    leads.branch_created_date as lead_created_date,
+    count(*) as total_calls,
+    count(*) filter (where calls.status = 'completed' and calls.outcome = 'interested') as calls_interested
+from {{ ref('stg_platform__tenants') }} as tenants
+inner join calls_to_count as calls
+    on
+        tenants.tenant_id = calls.tenant_id
+        and calls.started_at < tenants.as_of
+inner join {{ ref('int_leads__reached') }} as leads
+    on
+        calls.tenant_id = leads.tenant_id
+        and calls.lead_id = leads.lead_id
+group by 1, 2, 3, 4, 5

@@ -1,0 +1,190 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='dirty',
+    unique_key=['tenant_id', 'lead_id'],
+    on_schema_change='fail',
+    contract={'enforced': true},
+    meta={'dirty': {
+        'entity': 'lead',
+        'column': 'lead_id',
+        'log': [
+            'created_date', 'contacted_date', 'qualified_date', 'converted_date', 'lost_date', 'cohort_week',
+            'branch_created_date', 'branch_contacted_date', 'branch_qualified_date', 'branch_converted_date',
+            'branch_lost_date', 'branch_cohort_week',
+        ],
+    }},
+) }}
+
+{% set steps = ['contacted', 'qualified', 'converted', 'lost'] %}
+
+with leads_to_follow as (
+    select
+        leads.tenant_id,
+        leads.lead_id,
+        leads.branch_id,
+        leads.staff_id,
+        leads.source,
+        leads.status,
+        leads.created_at,
+        -- When the lead reached the status it has; NULL: nobody told.
+        case leads.status
+            when 'new' then leads.created_at
+            when 'converted' then coalesce(leads.converted_at, leads.updated_at)
+            else leads.updated_at
+        end as status_since,
+        tenants.as_of,
+        tenants.week_start,
+        tenants.timezone,
+        coalesce(branches.timezone, tenants.timezone) as branch_timezone
+    from {{ ref('stg_platform__tenants') }} as tenants
+    {% if is_incremental() %}
+        inner join {{ dirty_entities('lead') }} as dirty on tenants.tenant_id = dirty.tenant_id
+    {% endif %}
+    inner join {{ ref('stg_leads__leads') }} as leads
+        on
+            tenants.tenant_id = leads.tenant_id
+            and leads.created_at < tenants.as_of
+            {% if is_incremental() %}
+                and dirty.entity_id = leads.lead_id
+            {% endif %}
+    left join {{ ref('stg_platform__branches') }} as branches
+        on
+            leads.tenant_id = branches.tenant_id
+            and leads.branch_id = branches.branch_id
+),
+
+history as (
+    select
+        changes.tenant_id,
+        changes.lead_id,
+        {% for step in steps %}
+            min(changes.changed_at) filter (where changes.status = '{{ step }}') as {{ step }}_at,
+        {% endfor %}
+        array_agg(distinct changes.status) as statuses,
+        bool_or(changes.changed_at >= tenants.as_of) as goes_on_after_as_of,
+        (
+            array_agg(changes.status order by changes.changed_at desc, changes.loaded_at desc, changes.change_id desc)
+            filter (where changes.changed_at < tenants.as_of)
+        )[1] as last_status
+    from {{ ref('stg_platform__tenants') }} as tenants
+    {% if is_incremental() %}
+        inner join {{ dirty_entities('lead') }} as dirty on tenants.tenant_id = dirty.tenant_id
+    {% endif %}
+    inner join {{ ref('stg_leads__lead_status_changes') }} as changes
+        on
+            tenants.tenant_id = changes.tenant_id
+            {% if is_incremental() %}
+                and dirty.entity_id = changes.lead_id
+            {% endif %}
+    group by 1, 2
+),
+
+moments as (
+    select
+        leads.tenant_id,
+        leads.lead_id,
+        leads.branch_id,
+        leads.staff_id,
+        leads.source,
+        leads.created_at,
+        leads.as_of,
+        leads.week_start,
+        leads.timezone,
+        leads.branch_timezone,
+        {% for step in steps %}
+            case when leads.status = '{{ step }}' then coalesce(history.{{ step }}_at, leads.status_since)
+                else history.{{ step }}_at
+            end as {{ step }}_at,
+        {% endfor %}
+        -- What came at or after as_of is not known yet: the status is the last one reached before.
+        case
+            when
+                coalesce(history.goes_on_after_as_of, false)
+                or (
+                    leads.status_since >= leads.as_of
+                    and not coalesce(leads.status = any(history.statuses), false)
+                )
+                then coalesce(history.last_status, 'new')
+            else leads.status
+        end as status
+    from leads_to_follow as leads
+    left join history
+        on
+            leads.tenant_id = history.tenant_id
+            and leads.lead_id = history.lead_id
+),
+
+reached as (
+    select
+        tenant_id,
+        lead_id,
+        branch_id,
+        staff_id,
+        source,
+        status,
+        created_at,
+        {% for step in steps %}
+            case when {{ step }}_at < as_of then {{ step }}_at end as {{ step }}_at,
+        {% endfor %}
+        week_start,
+        timezone,
+        branch_timezone
+    from moments
+),
+
+dated as (
+    select
+        tenant_id,
+        lead_id,
+        branch_id,
+        staff_id,
+        source,
+        status,
+        created_at,
+        contacted_at,
+        qualified_at,
+        converted_at,
+        lost_at,
+        {% for step in ['created'] + steps %}
+            ({{ step }}_at at time zone timezone)::date as {{ step }}_date,
+            ({{ step }}_at at time zone branch_timezone)::date as branch_{{ step }}_date,
+        {% endfor %}
+        week_start
+    from reached
+)
+
+select
+    tenant_id,
+    lead_id,
+    branch_id,
+    staff_id,
+    source,
+    status,
+    created_at,
+    contacted_at,
+    qualified_at,
+    converted_at,
+    lost_at,
+    created_date,
+    contacted_date,
+    qualified_date,
+    converted_date,
+    lost_date,
+    {{ week_of('created_date', 'week_start') }} as cohort_week,
+    branch_created_date,
+    branch_contacted_date,
+    branch_qualified_date,
+    branch_converted_date,
+    branch_lost_date,
+    {{ week_of('branch_created_date', 'week_start') }} as branch_cohort_week,
+    contacted_at is not null
+    or qualified_at is not null
+    or converted_at is not null
+    or status in ('contacted', 'qualified', 'converted') as is_contacted,
+    qualified_at is not null
+    or converted_at is not null
+    or status in ('qualified', 'converted') as is_qualified,
+    converted_at is not null or status = 'converted' as is_converted,
+    lost_at is not null or status = 'lost' as is_lost,
+    coalesce(converted_at < created_at, false) as is_converted_before_created
+from dated

@@ -1,0 +1,53 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='dirty',
+    unique_key=['tenant_id', 'metric_date'],
+    on_schema_change='fail',
+    contract={'enforced': true},
+    meta={'dirty': {'span': 'jobs', 'column': 'metric_date'}},
+) }}
+
+with jobs_to_count as (
+    select
+        jobs.tenant_id,
+        (jobs.started_at at time zone tenants.timezone)::date as metric_date,
+        -- A job that ends at or after as_of is still running.
+        case when jobs.finished_at >= tenants.as_of then 'running' else jobs.status end as status,
+        jobs.started_at,
+        jobs.finished_at
+    from {{ ref('stg_platform__tenants') }} as tenants
+    {% if is_incremental() %}
+        inner join {{ dirty_spans('jobs') }} as spans on tenants.tenant_id = spans.tenant_id
+    {% endif %}
+    inner join {{ ref('stg_operations__jobs') }} as jobs
+        on
+            tenants.tenant_id = jobs.tenant_id
+            and jobs.started_at < tenants.as_of
+            {% if is_incremental() %}
+                and jobs.started_at >= spans.from_at
+                and jobs.started_at < spans.to_at
+            {% endif %}
+),
+
+timed_jobs as (
+    select
+        tenant_id,
+        metric_date,
+        status,
+        case
+            when status in ('succeeded', 'failed') and finished_at >= started_at
+                then extract(epoch from finished_at - started_at)
+        end as run_seconds
+    from jobs_to_count
+)
+
+select
+    tenant_id,
+    metric_date,
+    count(*) as total_jobs,
+    count(*) filter (where status = 'succeeded') as jobs_succeeded,
+    count(*) filter (where status = 'failed') as jobs_failed,
+    coalesce(sum(run_seconds), 0) as job_seconds,
+    count(run_seconds) as timed_jobs
+from timed_jobs
+group by 1, 2

@@ -1,0 +1,110 @@
+{{ config(
+    unique_key=['tenant_id', 'branch_id', 'metric_date'],
+    indexes=[{'columns': ['tenant_id', 'metric_date']}],
+    meta={'dirty': {
+        'changed': ['int_leads__staff_days', 'int_calls__staff_days', 'int_calls__lead_days'],
+        'column': 'metric_date',
+    }},
+) }}
+
+{% set lead_counts = [
+    'new_leads', 'contacted_leads', 'qualified_leads', 'converted_leads', 'lost_leads',
+    'status_new', 'status_contacted', 'status_qualified', 'status_converted', 'status_lost',
+    'contacted_on_day', 'qualified_on_day', 'converted_on_day', 'lost_on_day',
+] %}
+{% set call_counts = ['total_calls', 'calls_completed', 'calls_interested'] %}
+{% set dirty_days = changed_days(['int_leads__staff_days', 'int_calls__staff_days', 'int_calls__lead_days']) %}
+
+with leads_by_branch as (
+    select
+        leads.tenant_id,
+        leads.branch_id,
+        leads.metric_date,
+        {% for count in lead_counts %}
+            sum(leads.{{ count }}) as {{ count }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('int_leads__staff_days') }} as leads
+    {% if is_incremental() %}
+        inner join {{ dirty_days }} as dirty
+            on
+                leads.tenant_id = dirty.tenant_id
+                and leads.metric_date = dirty.metric_date
+    {% endif %}
+    group by 1, 2, 3
+),
+
+calls_by_branch as (
+    select
+        calls.tenant_id,
+        calls.branch_id,
+        calls.metric_date,
+        {% for count in call_counts %}
+            sum(calls.{{ count }}) as {{ count }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('int_calls__staff_days') }} as calls
+    {% if is_incremental() %}
+        inner join {{ dirty_days }} as dirty
+            on
+                calls.tenant_id = dirty.tenant_id
+                and calls.metric_date = dirty.metric_date
+    {% endif %}
+    group by 1, 2, 3
+),
+
+calls_of_leads as (
+    select
+        calls.tenant_id,
+        calls.branch_id,
+        calls.lead_created_date as metric_date,
+        sum(calls.total_calls) as lead_calls,
+        count(distinct calls.lead_id) as called_leads,
+        count(distinct calls.lead_id) filter (where calls.calls_interested > 0) as interested_leads
+    from {{ ref('int_calls__lead_days') }} as calls
+    {% if is_incremental() %}
+        inner join {{ dirty_days }} as dirty
+            on
+                calls.tenant_id = dirty.tenant_id
+                and calls.lead_created_date = dirty.metric_date
+    {% endif %}
+    group by 1, 2, 3
+),
+
+counted as (
+    select
+        tenant_id,
+        branch_id,
+        metric_date,
+        {% for count in lead_counts %}
+            coalesce(leads_by_branch.{{ count }}, 0)::bigint as {{ count }},
+        {% endfor %}
+        coalesce(calls_of_leads.lead_calls, 0)::bigint as lead_calls,
+        coalesce(calls_of_leads.called_leads, 0) as called_leads,
+        coalesce(calls_of_leads.interested_leads, 0) as interested_leads,
+        {% for count in call_counts %}
+            coalesce(calls_by_branch.{{ count }}, 0)::bigint as {{ count }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from leads_by_branch
+    full outer join calls_by_branch using (tenant_id, branch_id, metric_date)
+    full outer join calls_of_leads using (tenant_id, branch_id, metric_date)
+)
+
+select
+    tenant_id,
+    branch_id,
+    metric_date,
+    {% for count in lead_counts %}
+        {{ count }},
+    {% endfor %}
+    converted_leads::numeric / nullif(new_leads, 0) as conversion_rate,
+    converted_on_day::numeric / nullif(new_leads, 0) as conversion_rate_by_close,
+    converted_on_day::numeric / nullif(converted_on_day + lost_on_day, 0) as win_rate,
+    lead_calls,
+    called_leads,
+    interested_leads,
+    lead_calls::numeric / nullif(new_leads, 0) as calls_per_lead,
+    {% for count in call_counts %}
+        {{ count }},
+    {% endfor %}
+    calls_completed::numeric / nullif(total_calls, 0) as call_success_rate,
+    calls_interested::numeric / nullif(calls_completed, 0) as interest_rate
+from counted

@@ -1,0 +1,91 @@
+{{ config(
+    unique_key=['tenant_id', 'branch_id', 'staff_id', 'metric_date'],
+    indexes=[{'columns': ['tenant_id', 'metric_date']}],
+    meta={'dirty': {'changed': ['int_calls__staff_days', 'int_leads__staff_days'], 'column': 'metric_date'}},
+) }}
+
+{% set dirty_days = changed_days(['int_calls__staff_days', 'int_leads__staff_days']) %}
+
+with calls_to_show as (
+    select
+        calls.tenant_id,
+        calls.branch_id,
+        calls.staff_id,
+        calls.metric_date,
+        calls.total_calls,
+        calls.calls_completed,
+        calls.calls_missed,
+        calls.calls_failed,
+        calls.call_seconds,
+        calls.timed_calls,
+        calls.calls_interested
+    from {{ ref('int_calls__staff_days') }} as calls
+    {% if is_incremental() %}
+        inner join {{ dirty_days }} as dirty
+            on
+                calls.tenant_id = dirty.tenant_id
+                and calls.metric_date = dirty.metric_date
+    {% endif %}
+),
+
+leads_to_show as (
+    select
+        leads.tenant_id,
+        leads.branch_id,
+        leads.staff_id,
+        leads.metric_date,
+        leads.new_leads,
+        leads.converted_leads,
+        leads.converted_on_day,
+        leads.lost_on_day
+    from {{ ref('int_leads__staff_days') }} as leads
+    {% if is_incremental() %}
+        inner join {{ dirty_days }} as dirty
+            on
+                leads.tenant_id = dirty.tenant_id
+                and leads.metric_date = dirty.metric_date
+    {% endif %}
+),
+
+counted as (
+    select
+        tenant_id,
+        branch_id,
+        staff_id,
+        metric_date,
+        coalesce(calls_to_show.total_calls, 0) as calls,
+        coalesce(calls_to_show.calls_completed, 0) as completed,
+        coalesce(calls_to_show.calls_missed, 0) as missed,
+        coalesce(calls_to_show.calls_failed, 0) as failed,
+        coalesce(calls_to_show.call_seconds, 0) as talk_seconds,
+        coalesce(calls_to_show.timed_calls, 0) as timed_calls,
+        coalesce(calls_to_show.calls_interested, 0) as interested,
+        coalesce(leads_to_show.new_leads, 0) as leads_assigned,
+        coalesce(leads_to_show.converted_leads, 0) as leads_converted,
+        coalesce(leads_to_show.converted_on_day, 0) as converted_on_day,
+        coalesce(leads_to_show.lost_on_day, 0) as lost_on_day
+    from calls_to_show
+    full outer join leads_to_show using (tenant_id, branch_id, staff_id, metric_date)
+)
+
+select
+    tenant_id,
+    branch_id,
+    staff_id,
+    metric_date,
+    calls,
+    completed,
+    missed,
+    failed,
+    completed::numeric / nullif(calls, 0) as call_success_rate,
+    talk_seconds,
+    timed_calls,
+    talk_seconds / nullif(timed_calls, 0) as avg_talk_seconds,
+    interested,
+    interested::numeric / nullif(completed, 0) as interest_rate,
+    leads_assigned,
+    leads_converted,
+    leads_converted::numeric / nullif(leads_assigned, 0) as conversion_rate,
+    converted_on_day,
+    lost_on_day
+from counted

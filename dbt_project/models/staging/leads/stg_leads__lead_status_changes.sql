@@ -1,0 +1,9 @@
+select
+    changes.tenant_id,
+    changes.change_id,
+    changes.lead_id,
+    changes.status,
+    changes.changed_at,
+    changes.loaded_at
+from {{ source('raw', 'lead_status_changes') }} as changes
+where changes.deleted_at is null
