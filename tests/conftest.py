@@ -1,0 +1,177 @@
+"""Fixtures every test may use: a real PostgreSQL and fresh, migrated databases in it.
+
+`server`      URL of a PostgreSQL for the session: the embedded one in a folder of its own, or the one of
+              METRICPRESS_TEST_DATABASE_URL (its user must be allowed to create databases and roles).
+`settings`    Settings of a fresh, migrated database for one test.
+`database`    a connection as its owner, for one test; uncommitted work is rolled back at the end.
+`module_settings`, `module_database`: the same, shared by the tests of a module.
+`metricpress` runs the command line in a process of its own against `settings`.
+
+A database is copied from a template that is migrated once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.migrate import migrate
+from orchestration.warehouse.server import EmbeddedServer
+
+PROJECT = Path(__file__).resolve().parents[1]
+OWN_SERVER = "METRICPRESS_TEST_DATABASE_URL"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _clean_environment() -> Iterator[None]:
+    """No setting of the developer's shell reaches a test."""
+    patch = pytest.MonkeyPatch()
+    for name in list(os.environ):
+        if name.startswith(("METRICPRESS_", "STRIPE_", "SLACK_")) and name != OWN_SERVER:
+            patch.delenv(name)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def scratch_home() -> Iterator[Path]:
+    """A folder for the session that the server's user can reach, unlike pytest's own."""
+    folder = Path(tempfile.mkdtemp(prefix="metricpress-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def server(scratch_home: Path) -> Iterator[str]:
+    """URL of a database on the session's server, with the rights to create others."""
+    given = os.environ.get(OWN_SERVER)
+    if given:
+        yield given
+        return
+    embedded = EmbeddedServer(scratch_home)
+    yield embedded.start(durable=False).url
+    embedded.remove()
+
+
+def with_database(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+@pytest.fixture(scope="session")
+def empty_database(server: str) -> Iterator[Callable[..., str]]:
+    """Makes databases: `empty_database(template=None, owner=None)` gives the URL of a new one."""
+    made: list[str] = []
+    numbers = itertools.count(1)
+
+    def make(template: str | None = None, owner: str | None = None) -> str:
+        name = f"metricpress_test_{os.getpid()}_{next(numbers)}"
+        statement = sql.SQL("create database {}").format(sql.Identifier(name))
+        if template:
+            statement += sql.SQL(" template {} strategy file_copy").format(sql.Identifier(template))
+        if owner:
+            statement += sql.SQL(" owner {}").format(sql.Identifier(owner))
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(statement)
+        made.append(name)
+        return with_database(server, name)
+
+    yield make
+    with psycopg.connect(server, autocommit=True) as connection:
+        for name in made:
+            connection.execute(
+                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+            )
+
+
+@pytest.fixture(scope="session")
+def template(empty_database: Callable[..., str], scratch_home: Path) -> str:
+    """Name of a migrated database without rows, to copy from."""
+    url = empty_database()
+    migrate(Settings(home=scratch_home, output_dir=scratch_home, database_url=url))
+    return urlsplit(url).path.lstrip("/")
+
+
+@pytest.fixture(scope="session")
+def new_settings(empty_database: Callable[..., str], template: str) -> Callable[[Path], Settings]:
+    """Makes Settings of a fresh, migrated database: `new_settings(home)`."""
+
+    def make(home: Path) -> Settings:
+        return Settings(home=home, output_dir=home / "reports", database_url=empty_database(template))
+
+    return make
+
+
+@pytest.fixture
+def settings(new_settings: Callable[[Path], Settings], tmp_path: Path) -> Settings:
+    return new_settings(tmp_path)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
+    connection = connect(settings)
+    yield connection
+    connection.rollback()
+    connection.close()
+
+
+@pytest.fixture(scope="module")
+def module_settings(
+    new_settings: Callable[[Path], Settings], tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    return new_settings(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def module_database(module_settings: Settings) -> Iterator[psycopg.Connection[Any]]:
+    connection = connect(module_settings)
+    yield connection
+    connection.rollback()
+    connection.close()
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The environment of a process that is to work with these settings."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("METRICPRESS_")}
+    environment |= {"METRICPRESS_HOME": str(settings.home), "COLUMNS": "80", "NO_COLOR": "1"}
+    if settings.database_url:
+        environment["METRICPRESS_DATABASE_URL"] = settings.database_url
+    return environment
+
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def metricpress(settings: Settings) -> Run:
+    """`metricpress("tenants", "list", stdin="", **environment)` runs the command as a user does."""
+
+    def run(
+        *arguments: str, stdin: str = "", home: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "orchestration.cli.main", *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            cwd=home or PROJECT,
+            env=environment_of(settings) | {"PYTHONPATH": str(PROJECT)} | dict(env or {}),
+            timeout=600,
+            check=False,
+        )
+
+    return run
