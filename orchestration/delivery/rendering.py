@@ -1,0 +1,210 @@
+"""From a promise to kept files: rendered once, written once, shared by every recipient.
+
+Belongs here: the key of a rendering, the folder it is kept in, the text part of a mail, and reading it back.
+Does not: what a report says (orchestration.reports) and who gets it (service).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, cast
+
+import psycopg
+
+from orchestration.delivery.channels.folder import write_atomically
+from orchestration.delivery.channels.parcel import Attachment
+from orchestration.delivery.failures import PermanentFailure
+from orchestration.delivery.ledger import Rendition
+from orchestration.delivery.records import Promise
+from orchestration.reports import RenderedReport, ReportRequest, render
+from orchestration.reports.document import Cards, Document, Figure
+from orchestration.reports.formatting import Formatter
+from orchestration.reports.request import Frequency
+from orchestration.reports.templates import folders
+from orchestration.settings import Settings
+
+Connection = psycopg.Connection[Any]
+
+MEDIA_TYPES = {
+    "pdf": "application/pdf",
+    "html": "text/html",
+    "csv": "text/csv",
+    "json": "application/json",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+#: Parts of the mail itself, kept beside the files so that a later attempt sends the same words.
+MAIL_TEXT = "mail.txt"
+MAIL_HTML = "mail.html"
+
+
+@dataclass(frozen=True)
+class Content:
+    """A rendition read back: what one parcel carries."""
+
+    subject: str
+    text: str
+    html: str
+    attachments: tuple[Attachment, ...]
+
+
+def request_of(promise: Promise, settings: Settings) -> ReportRequest:
+    """What the renderer is asked for."""
+    return ReportRequest(
+        tenant_id=promise.tenant_id,
+        report=promise.report,
+        frequency=cast(Frequency, promise.frequency),
+        period_start=promise.period_start,
+        period_end=promise.period_end,
+        branch_id=promise.branch_id,
+        parameters=promise.parameters,
+        locale=promise.locale,
+        template_dir=settings.template_dir,
+    )
+
+
+def render_key(promise: Promise, data_version: str, template_version: str) -> str:
+    """Equal for deliveries that one rendering serves."""
+    parts = (
+        promise.tenant_id, promise.report, promise.frequency, promise.period_start.isoformat(),
+        promise.period_end.isoformat(), promise.branch_id, promise.parameters, promise.locale,
+        sorted(promise.formats), data_version, template_version,
+    )  # fmt: skip
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def template_version(settings: Settings, report: str) -> str:
+    """Digest of everything a report's look is made of: its own templates and the shared ones."""
+    digest = hashlib.sha256()
+    for folder in folders(settings.template_dir):
+        for path in sorted(_template_files(folder, report)):
+            digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def render_and_keep(
+    conn: Connection, promise: Promise, settings: Settings, data_version: str, look: str
+) -> Rendition:
+    """Render with `conn` (a snapshot of the marts), keep files and figures. OSError when it cannot write."""
+    report = render(conn, request_of(promise, settings), promise.formats)
+    key = render_key(promise, data_version, look)
+    files = keep(report, promise, settings.output_dir, key)
+    return Rendition(key, figures_json(report.figures), data_version, look, files)
+
+
+def keep(report: RenderedReport, promise: Promise, output_dir: Path, key: str) -> list[dict[str, Any]]:
+    """Write the rendered files below `output_dir`; returns their entries for the ledger."""
+    period = period_label(promise.frequency, promise.period_start.isoformat(), promise.period_end.isoformat())
+    folder = output_dir / _plain(promise.tenant_id) / promise.report / f"{period}_{key[:12]}"
+    stem = "_".join(
+        _plain(part)
+        for part in (promise.tenant_id, promise.branch_id, promise.report, promise.frequency, period)
+        if part
+    )
+    entries = [_kept(folder / f"{stem}.{name}", name, content) for name, content in report.files.items()]
+    text = _kept(folder / MAIL_TEXT, MAIL_TEXT, text_body(report).encode())
+    html = _kept(folder / MAIL_HTML, MAIL_HTML, report.html_body.encode())
+    return [*entries, {**text, "subject": " ".join(report.title.split())}, html]
+
+
+def intact(files: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether every kept file is still what was rendered."""
+    return all(
+        Path(entry["path"]).is_file()
+        and hashlib.sha256(Path(entry["path"]).read_bytes()).hexdigest() == entry["sha256"]
+        for entry in files
+    )
+
+
+def read_back(files: Iterable[Mapping[str, Any]]) -> Content:
+    """The content of kept files. Raises PermanentFailure when one is missing or was changed."""
+    subject, text, html = "", "", ""
+    attachments = []
+    for entry in files:
+        content = _read(entry)
+        match entry["format"]:
+            case "mail.txt":
+                subject, text = entry["subject"], content.decode()
+            case "mail.html":
+                html = content.decode()
+            case name:
+                filename = Path(entry["path"]).name
+                attachments.append(Attachment(name, filename, MEDIA_TYPES[name], content))
+    return Content(subject, text, html, tuple(attachments))
+
+
+def text_body(report: RenderedReport) -> str:
+    """The text part of the mail: headline, cards, where the data stands."""
+    document = report.document
+    text = Formatter.of(document.locale)
+    lines = [report.title, ""]
+    lines += [line for line in (document.headline, document.standfirst, document.empty) if line]
+    cards = [f"{figure.label}: {_value(figure, text)}" for figure in _cards(document)]
+    if cards:
+        lines += ["", *cards]
+    lines += ["", f"Data as of {text.moment(document.as_of)} ({document.timezone})."]
+    if report.files:
+        lines.append("The full report is attached.")
+    lines += [footer for footer in ("", document.brand.footer) if document.brand.footer]
+    return "\n".join(lines) + "\n"
+
+
+def figures_json(figures: Mapping[str, Any]) -> str:
+    """A flat JSON object; a Decimal keeps all its digits, which the json module would not."""
+
+    def literal(value: Any) -> str:
+        return format(value, "f") if isinstance(value, Decimal) else json.dumps(value)
+
+    return "{" + ", ".join(f"{json.dumps(key)}: {literal(value)}" for key, value in figures.items()) + "}"
+
+
+def period_label(frequency: str, start: str, end: str) -> str:
+    """A period as part of a file name: 2026-11-20, 2026-11-16_2026-11-22, 2026-11."""
+    if frequency == "monthly":
+        return start[:7]
+    return end if frequency == "daily" else f"{start}_{end}"
+
+
+def _value(figure: Figure, text: Formatter) -> str:
+    value = text.figure(figure)
+    change = text.change(figure)
+    if figure.comparison is None or not change:
+        return value
+    return f"{value} ({figure.comparison.movement} {change} against {figure.comparison.label})"
+
+
+def _cards(document: Document) -> Iterator[Figure]:
+    for block in document.front:
+        if isinstance(block, Cards):
+            yield from block.figures
+
+
+def _template_files(folder: Path, report: str) -> Iterator[Path]:
+    yield from (path for path in folder.glob("*") if path.is_file())
+    for name in (report, "partials", "styles"):
+        yield from (path for path in (folder / name).rglob("*") if path.is_file())
+
+
+def _kept(path: Path, name: str, content: bytes) -> dict[str, Any]:
+    write_atomically(path, content)
+    digest = hashlib.sha256(content).hexdigest()
+    return {"format": name, "path": str(path), "bytes": len(content), "sha256": digest}
+
+
+def _read(entry: Mapping[str, Any]) -> bytes:
+    path = Path(entry["path"])
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise PermanentFailure(f"the rendered file {path} cannot be read: {error.strerror}") from error
+    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+        raise PermanentFailure(f"the rendered file {path} was changed after it was rendered")
+    return content
+
+
+def _plain(text: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in text)
