@@ -1,0 +1,191 @@
+"""Numbers, dates and changes as text in a locale.
+
+Belongs here: everything that turns a Figure, a date or a change into words, through Babel. Does not belong
+here: markup, and which figures a report shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_skeleton, format_time
+from babel.numbers import format_compact_currency, format_compact_decimal, format_currency, format_decimal
+
+from orchestration.errors import MetricpressError
+from orchestration.reports.document import Figure, Number
+
+DASH = "—"
+_COMPACT_FROM = Decimal(1_000_000)
+_WHOLE_FROM = Decimal(10_000)
+_SECONDS = {"seconds": Decimal(1), "minutes": Decimal(60), "hours": Decimal(3600)}
+
+
+def parse_locale(name: str) -> Locale:
+    """`en`, `en_GB`, `de-DE`; anything Babel does not know is a MetricpressError."""
+    try:
+        return Locale.parse(name.replace("-", "_"))
+    except (UnknownLocaleError, ValueError) as error:
+        raise MetricpressError(
+            f"unknown locale {name!r}", remedy="use a locale such as en, en_GB or de"
+        ) from error
+
+
+@dataclass(frozen=True)
+class Formatter:
+    """Text forms in one locale. Numbers are rounded here and nowhere else, half to even."""
+
+    locale: Locale
+
+    @classmethod
+    def of(cls, name: str) -> Formatter:
+        """A formatter for a locale given by name."""
+        return cls(parse_locale(name))
+
+    def figure(self, figure: Figure, compact: bool = False) -> str:
+        """The value of a figure; a dash when it is NULL; `compact` abbreviates what is long."""
+        return self.like(figure, figure.value, compact)
+
+    def like(self, figure: Figure, value: Number | None, compact: bool = False) -> str:
+        """Another value in the form of a figure: the period before, a target, an axis label."""
+        if value is None:
+            return DASH
+        number = Decimal(value)
+        match figure.format:
+            case "integer":
+                text = self._count(number, compact)
+            case "percent":
+                text = self._decimal(number * 100, 1) + self._percent_sign
+            case "money":
+                text = self.money(number, figure.currency or "USD", compact)
+            case "duration":
+                text = self._duration(number, figure.unit)
+            case "months":
+                text = f"{self._decimal(number, 1)} months"
+            case "decimal":
+                text = self._decimal(number, 2)
+        return _breakable(text)
+
+    def axis(self, figure: Figure, value: Number) -> str:
+        """A short label for a round axis value."""
+        number = Decimal(value)
+        if figure.format == "percent":
+            digits = 0 if (number * 100) % 1 == 0 else 1
+            return self._decimal(number * 100, digits) + self._percent_sign
+        if figure.format == "money":
+            currency = figure.currency or "USD"
+            digits = 0 if abs(number) < 1000 else 1
+            text = format_compact_currency(number, currency, locale=self.locale, fraction_digits=digits)
+            return _breakable(text)
+        if figure.format == "duration" and figure.unit in _SECONDS:
+            return self._duration(number, figure.unit)
+        suffix = " ms" if figure.unit == "milliseconds" else ""
+        if abs(number) >= 10_000:
+            return _breakable(format_compact_decimal(number, locale=self.locale, fraction_digits=1)) + suffix
+        return _breakable(format_decimal(number.normalize(), "#,##0.##", locale=self.locale)) + suffix
+
+    def money(self, value: Number, currency: str, compact: bool = False) -> str:
+        """An amount: to the minor unit, or on a card in whole units and from a million on abbreviated."""
+        number = Decimal(value)
+        if compact and abs(number) >= _COMPACT_FROM:
+            return format_compact_currency(number, currency, locale=self.locale, fraction_digits=2)
+        if compact and abs(number) >= _WHOLE_FROM:
+            return format_currency(
+                number.quantize(Decimal(1)),
+                currency,
+                format=self._whole_money,
+                locale=self.locale,
+                currency_digits=False,
+            )
+        return format_currency(number, currency, locale=self.locale)
+
+    def change(self, figure: Figure) -> str:
+        """The change in words that follow `up` or `down`: `4.2%`, `1.2 points`, or nothing."""
+        comparison = figure.comparison
+        if comparison is None or comparison.change is None:
+            return ""
+        size = abs(Decimal(comparison.change))
+        if figure.format == "percent":
+            points = self._decimal(size * 100, 1)
+            return f"{points} {'point' if points == '1' else 'points'}"
+        if comparison.change_rate is None:
+            return ""
+        rate = abs(comparison.change_rate) * 100
+        if rate >= 1000:
+            return self._decimal(rate / 100, 0) + "-fold"
+        return self._decimal(rate, 1) + self._percent_sign
+
+    def day(self, day: date) -> str:
+        """A day in full without the weekday."""
+        return _breakable(format_date(day, "long", locale=self.locale))
+
+    def short_date(self, day: date, frequency: str) -> str:
+        """A tick label: the day, for months the month."""
+        skeleton = "yMMM" if frequency == "monthly" else "MMMd"
+        return _breakable(format_skeleton(skeleton, day, locale=self.locale))
+
+    def moment(self, moment: datetime) -> str:
+        """A day and the time to the minute."""
+        return f"{self.day(moment.date())}, {_breakable(format_time(moment, 'short', locale=self.locale))}"
+
+    def period(self, start: date, end: date, frequency: str) -> str:
+        """The period in words: a day with its weekday, the ends of a week, a month by name."""
+        if frequency == "daily":
+            return _breakable(format_date(end, "full", locale=self.locale))
+        if frequency == "monthly":
+            return _breakable(format_skeleton("yMMMM", start, locale=self.locale))
+        if start.year == end.year:
+            first = format_skeleton("MMMMd", start, locale=self.locale)
+        else:
+            first = format_date(start, "long", locale=self.locale)
+        return _breakable(f"{first} to {format_date(end, 'long', locale=self.locale)}")
+
+    def weekday(self, number: int) -> str:
+        """Name of the ISO weekday 1 (Monday) to 7."""
+        return str(self.locale.days["format"]["wide"][number - 1])
+
+    def hour(self, hour: int) -> str:
+        """An hour of the day on a 24 hour clock."""
+        return f"{hour:02d}"
+
+    @property
+    def _percent_sign(self) -> str:
+        return str(self.locale.number_symbols["latn"].get("percentSign", "%"))
+
+    @property
+    def _whole_money(self) -> str:
+        pattern = str(self.locale.currency_formats["standard"].pattern)
+        return pattern.replace(".00", "")
+
+    def _decimal(self, number: Decimal, digits: int) -> str:
+        pattern = "#,##0" + ("." + "0" * digits if digits else "")
+        return format_decimal(number, pattern, locale=self.locale)
+
+    def _count(self, number: Decimal, compact: bool) -> str:
+        if compact and abs(number) >= _COMPACT_FROM:
+            return format_compact_decimal(number, locale=self.locale, fraction_digits=2)
+        return self._decimal(number, 0)
+
+    def _duration(self, number: Decimal, unit: str) -> str:
+        if unit == "milliseconds":
+            return f"{self._decimal(number, 0)} ms"
+        if unit == "days":
+            return f"{self._decimal(number, 1)} days"
+        seconds = number * _SECONDS[unit if unit in _SECONDS else "seconds"]
+        sign = "-" if seconds < 0 else ""
+        seconds = abs(seconds)
+        if seconds < 60:
+            return f"{sign}{self._decimal(seconds, 0 if unit != 'seconds' else 1)} s"
+        whole, minutes = int(seconds.to_integral_value()), int((seconds / 60).to_integral_value())
+        if whole < 3600:
+            return f"{sign}{whole // 60} min {whole % 60:02d} s"
+        if minutes < 72 * 60:
+            return f"{sign}{minutes // 60} h {minutes % 60:02d} min"
+        return f"{sign}{self._decimal(seconds / 86400, 1)} days"
+
+
+def _breakable(text: str) -> str:
+    """Narrow no-break spaces are missing in many fonts; a plain no-break space says the same."""
+    return text.replace("\u202f", "\u00a0")

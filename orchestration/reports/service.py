@@ -1,0 +1,83 @@
+"""From a request to a finished report: the one function the rest of the project calls.
+
+Belongs here: checking a request, choosing the document and the formats. Does not belong here: what a report
+says (documents/), how it looks (formats/), and where it goes (delivery).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+from orchestration.errors import MetricpressError
+from orchestration.reports.brand import read_brand
+from orchestration.reports.data.common import Connection, read_settings, snapshot
+from orchestration.reports.document import Brand, Document, figure_values
+from orchestration.reports.documents import executive, lead_performance
+from orchestration.reports.documents.common import settings_print
+from orchestration.reports.formats import mail
+from orchestration.reports.formatting import Formatter
+from orchestration.reports.request import RenderedReport, ReportRequest
+from orchestration.reports.templates import ReportType, check_parameters, report_type
+
+Builder = Callable[[Connection, ReportRequest, Formatter, Brand], Document]
+Renderer = Callable[[Document, ReportType, Path | None], bytes]
+
+DOCUMENTS: dict[str, Builder] = {"executive": executive.build, "lead_performance": lead_performance.build}
+#: Modules are imported when a format is asked for: WeasyPrint takes seconds.
+FORMATS = {"pdf": "orchestration.reports.formats.pdf", "html": "orchestration.reports.formats.html"}
+
+
+def render(conn: Connection, request: ReportRequest, formats: Sequence[str] = ("pdf",)) -> RenderedReport:
+    """Render one report in the formats asked for; the body for mail comes with every report.
+
+    Reads schema marts (and the tenant's settings where the role may) in one snapshot. MetricpressError names
+    what is unknown: report, frequency, parameter, tenant, branch, period, format.
+    """
+    report = report_type(request.report, request.template_dir)
+    _check(request, report, formats)
+    document = build_document(conn, request, report)
+    files = {name: _renderer(name)(document, report, request.template_dir) for name in formats}
+    title = f"{document.title}: {document.branch or document.tenant}, {document.period_words}"
+    return RenderedReport(
+        title, document, figure_values(document), files, mail.body(document, request.template_dir)
+    )
+
+
+def build_document(conn: Connection, request: ReportRequest, report: ReportType) -> Document:
+    """What the report says, before it has any look."""
+    text = Formatter.of(request.locale)
+    with snapshot(conn):
+        settings = read_settings(conn, request.tenant_id)
+        brand, problems = read_brand(settings.get("brand") or {})
+        document = DOCUMENTS[report.document](conn, request, text, brand)
+    return replace(
+        document,
+        title=report.title,
+        notes=document.notes + settings_print(settings),
+        warnings=document.warnings + problems,
+    )
+
+
+def _check(request: ReportRequest, report: ReportType, formats: Sequence[str]) -> None:
+    if request.frequency not in report.frequencies:
+        raise MetricpressError(
+            f"report {report.name} is not made {request.frequency}",
+            remedy=f"its frequencies: {', '.join(report.frequencies)}",
+        )
+    if report.document not in DOCUMENTS:
+        raise MetricpressError(
+            f"report {report.name}: report.yml names an unknown document {report.document!r}",
+            remedy=f"known documents: {', '.join(DOCUMENTS)}",
+        )
+    for name in formats:
+        if name not in FORMATS:
+            raise MetricpressError(f"unknown format {name!r}", remedy=f"known formats: {', '.join(FORMATS)}")
+    check_parameters(report, request.parameters)
+
+
+def _renderer(name: str) -> Renderer:
+    renderer: Renderer = import_module(FORMATS[name]).render
+    return renderer

@@ -1,0 +1,106 @@
+"""Report templates: where they lie, what they may do, which parameters they take.
+
+Belongs here: the sandboxed Jinja environment, report.yml, the parameters schema, and the assets (fonts,
+styles) of the shipped templates and of a folder beside them. Does not belong here: what a template prints.
+
+A report is a folder with template.html.j2, report.yml (title, document, frequencies) and
+parameters.schema.json. A folder given by METRICPRESS_TEMPLATE_DIR comes first, so it can add reports and
+replace single files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jsonschema import Draft202012Validator
+
+from orchestration.errors import MetricpressError
+
+SHIPPED = Path(__file__).resolve().parents[2] / "report_templates"
+
+
+@dataclass(frozen=True)
+class ReportType:
+    """A report's folder: its name, the document it is made of, and when it may be asked for."""
+
+    name: str
+    title: str
+    document: str
+    frequencies: tuple[str, ...]
+    schema: Mapping[str, Any]
+
+    @property
+    def template(self) -> str:
+        """Name of the page template in the environment."""
+        return f"{self.name}/template.html.j2"
+
+
+def folders(template_dir: Path | None) -> tuple[Path, ...]:
+    """Folders that are searched for templates and assets, the user's first."""
+    if template_dir is None:
+        return (SHIPPED,)
+    if not template_dir.is_dir():
+        raise MetricpressError(
+            f"the template folder {template_dir} does not exist", remedy="correct METRICPRESS_TEMPLATE_DIR"
+        )
+    return (template_dir, SHIPPED)
+
+
+@lru_cache(maxsize=8)
+def environment(template_dir: Path | None) -> ImmutableSandboxedEnvironment:
+    """Templates see what they are handed: no files, no attributes with underscores, no undefined names."""
+    return ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader([str(folder) for folder in folders(template_dir)]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def asset(name: str, template_dir: Path | None) -> Path:
+    """The file of an asset such as `fonts/x.woff2`; one outside the template folders is refused."""
+    for folder in folders(template_dir):
+        root = folder.resolve()
+        path = (root / name).resolve()
+        if path.is_relative_to(root) and path.is_file():
+            return path
+    raise MetricpressError(
+        f"there is no asset {name!r} in the template folders",
+        remedy="put it below METRICPRESS_TEMPLATE_DIR; templates read nothing else",
+    )
+
+
+def available(template_dir: Path | None = None) -> tuple[str, ...]:
+    """Names of all reports that can be asked for."""
+    found = {path.parent.name for folder in folders(template_dir) for path in folder.glob("*/report.yml")}
+    return tuple(sorted(found))
+
+
+def report_type(name: str, template_dir: Path | None) -> ReportType:
+    """The report of that name; an unknown one is a MetricpressError that lists the known."""
+    known = available(template_dir)
+    if name not in known:
+        raise MetricpressError(f"there is no report {name!r}", remedy=f"known reports: {', '.join(known)}")
+    about = yaml.safe_load(asset(f"{name}/report.yml", template_dir).read_text("utf-8"))
+    schema = json.loads(asset(f"{name}/parameters.schema.json", template_dir).read_text("utf-8"))
+    return ReportType(name, about["title"], about["document"], tuple(about["frequencies"]), schema)
+
+
+def check_parameters(report: ReportType, parameters: Mapping[str, Any]) -> None:
+    """Refuse parameters that break the report's schema, naming the first that does."""
+    errors = sorted(Draft202012Validator(report.schema).iter_errors(dict(parameters)), key=str)
+    if errors:
+        where = ".".join(str(part) for part in errors[0].absolute_path) or "parameters"
+        raise MetricpressError(
+            f"report {report.name}: {where}: {errors[0].message}",
+            remedy=f"see report_templates/{report.name}/parameters.schema.json",
+        )
