@@ -103,6 +103,8 @@ create table reporting.metric_targets (
     scope text not null default 'tenant'
         constraint metric_targets_scope_known check (scope in ('tenant', 'branch')),
     branch_id text,
+    grain text             -- the period it is meant for; NULL: every period
+        constraint metric_targets_grain_known check (grain in ('day', 'week', 'month')),
     target numeric,
     benchmark numeric,
     good_from numeric,     -- the status is good from here on, in the metric's good direction
@@ -112,7 +114,7 @@ create table reporting.metric_targets (
     updated_at timestamptz not null default clock_timestamp(),
     created_by text not null default reporting.actor(),
     primary key (tenant_id, target_id),
-    constraint metric_targets_once unique nulls not distinct (tenant_id, metric, scope, branch_id, valid_from),
+    constraint metric_targets_once unique nulls not distinct (tenant_id, metric, scope, branch_id, grain, valid_from),
     constraint metric_targets_branch_given check ((scope = 'branch') = (branch_id is not null)),
     constraint metric_targets_something_given check (
         num_nonnulls(target, benchmark, good_from, warning_from) > 0

@@ -1,0 +1,898 @@
+{#-
+    The metrics: one entry each. From here come metric_catalogue, metric_timeseries and executive_summary.
+
+    metric, title, description, formula  texts; the metric's name is its key everywhere
+    domain, owner                        section of reports; role that answers for it
+    unit, format, direction              see metric_vocabulary below
+    aggregation                          how days become weeks and months: sum, last (day of the period), recount
+                                         (columns that count the period anew), ratio (of summed parts)
+    value                                expression over daily_metrics (sum, last, recount)
+    numerator, denominator               expressions over daily_metrics (ratio)
+    week, month_to_date                  recount: columns of daily_metrics that count the week or month so far
+    grains                               where it exists, when not for day, week and month
+    month: {value}                       column of revenue_metrics that tells the month
+-#}
+{% macro metric_definitions_yaml() -%}
+- metric: mrr
+  title: Monthly recurring revenue
+  domain: revenue
+  description: "Recurring revenue of a month, at the end of the period, in the tenant's currency."
+  formula: sum over subscriptions of quantity x unit amount x factor of the interval, less the forever discount
+  unit: currency
+  format: money
+  aggregation: last
+  direction: up
+  owner: finance
+  value: mrr
+- metric: arr
+  title: Annual recurring revenue
+  domain: revenue
+  description: Twelve times MRR.
+  formula: "12 x mrr"
+  unit: currency
+  format: money
+  aggregation: last
+  direction: up
+  owner: finance
+  value: arr
+- metric: trial_mrr
+  title: MRR in trial
+  domain: revenue
+  description: MRR that subscriptions in trial would have.
+  formula: trial_mrr on the last day
+  unit: currency
+  format: money
+  aggregation: last
+  direction: up
+  owner: finance
+  value: trial_mrr
+- metric: committed_mrr
+  title: Committed MRR
+  domain: revenue
+  description: MRR without the subscriptions whose end is already known.
+  formula: committed_mrr on the last day
+  unit: currency
+  format: money
+  aggregation: last
+  direction: up
+  owner: finance
+  value: committed_mrr
+- metric: new_mrr
+  title: New MRR
+  domain: revenue
+  description: MRR of customers who never paid before.
+  formula: sum of movements of the kind new
+  unit: currency
+  format: money
+  aggregation: sum
+  direction: up
+  owner: finance
+  grains: [month]
+  month: {value: new_mrr}
+- metric: expansion_mrr
+  title: Expansion MRR
+  domain: revenue
+  description: More MRR of customers who paid before.
+  formula: sum of movements of the kind expansion
+  unit: currency
+  format: money
+  aggregation: sum
+  direction: up
+  owner: finance
+  grains: [month]
+  month: {value: expansion_mrr}
+- metric: contraction_mrr
+  title: Contraction MRR
+  domain: revenue
+  description: Less MRR of customers who go on paying.
+  formula: sum of movements of the kind contraction
+  unit: currency
+  format: money
+  aggregation: sum
+  direction: down
+  owner: finance
+  grains: [month]
+  month: {value: contraction_mrr}
+- metric: churned_mrr
+  title: Churned MRR
+  domain: revenue
+  description: MRR of customers who left.
+  formula: sum of movements of the kind churn
+  unit: currency
+  format: money
+  aggregation: sum
+  direction: down
+  owner: finance
+  grains: [month]
+  month: {value: churned_mrr}
+- metric: reactivation_mrr
+  title: Reactivation MRR
+  domain: revenue
+  description: MRR of customers who came back.
+  formula: sum of movements of the kind reactivation
+  unit: currency
+  format: money
+  aggregation: sum
+  direction: up
+  owner: finance
+  grains: [month]
+  month: {value: reactivation_mrr}
+- metric: mrr_growth_rate
+  title: MRR growth
+  domain: revenue
+  description: Change of MRR over the month.
+  formula: (ending_mrr - starting_mrr) / starting_mrr
+  unit: rate
+  format: percent
+  aggregation: last
+  direction: up
+  owner: finance
+  grains: [month]
+  month: {value: mrr_growth_rate}
+- metric: nrr
+  title: Net revenue retention
+  domain: revenue
+  description: "What customers of the month's start pay at its end."
+  formula: sum of end MRR of customers who paid at the start / starting_mrr
+  unit: rate
+  format: percent
+  aggregation: last
+  direction: up
+  owner: finance
+  grains: [month]
+  month: {value: nrr}
+- metric: grr
+  title: Gross revenue retention
+  domain: revenue
+  description: The same without any growth.
+  formula: sum over customers of least(end, start) / starting_mrr
+  unit: rate
+  format: percent
+  aggregation: last
+  direction: up
+  owner: finance
+  grains: [month]
+  month: {value: grr}
+- metric: gross_mrr_churn_rate
+  title: Gross MRR churn
+  domain: revenue
+  description: MRR lost to churn and contraction.
+  formula: (churned_mrr + contraction_mrr) / starting_mrr
+  unit: rate
+  format: percent
+  aggregation: last
+  direction: down
+  owner: finance
+  grains: [month]
+  month: {value: gross_mrr_churn_rate}
+- metric: net_mrr_churn_rate
+  title: Net MRR churn
+  domain: revenue
+  description: MRR lost, less what was won from existing and returning customers.
+  formula: (churned_mrr + contraction_mrr - expansion_mrr - reactivation_mrr) / starting_mrr
+  unit: rate
+  format: percent
+  aggregation: last
+  direction: down
+  owner: finance
+  grains: [month]
+  month: {value: net_mrr_churn_rate}
+- metric: revenue_churn_rate
+  title: Revenue churn
+  domain: revenue
+  description: MRR of customers who left.
+  formula: churned_mrr / starting_mrr
+  unit: rate
+  format: percent
+  aggregation: last
+  direction: down
+  owner: finance
+  grains: [month]
+  month: {value: revenue_churn_rate}
+- metric: arpa
+  title: Revenue per account
+  domain: revenue
+  description: Average MRR of a paying customer.
+  formula: mrr / paying_customers
+  unit: currency
+  format: money
+  aggregation: last
+  direction: up
+  owner: finance
+  grains: [month]
+  month: {value: arpa}
+- metric: ltv
+  title: Customer lifetime value
+  domain: revenue
+  description: What a customer brings over the time of being one.
+  formula: arpa x gross margin / customer_churn_rate
+  unit: currency
+  format: money
+  aggregation: last
+  direction: up
+  owner: finance
+  grains: [month]
+  month: {value: ltv}
+- metric: cac
+  title: Customer acquisition cost
+  domain: revenue
+  description: Marketing spend for a new paying customer.
+  formula: marketing_spend / new paying customers
+  unit: currency
+  format: money
+  aggregation: last
+  direction: down
+  owner: finance
+  grains: [month]
+  month: {value: cac}
+- metric: ltv_to_cac
+  title: LTV to CAC
+  domain: revenue
+  description: Lifetime value for one unit of acquisition cost.
+  formula: ltv / cac
+  unit: ratio
+  format: decimal
+  aggregation: last
+  direction: up
+  owner: finance
+  grains: [month]
+  month: {value: ltv_to_cac}
+- metric: payback_months
+  title: Payback
+  domain: revenue
+  description: Months until a new customer has paid back the acquisition cost.
+  formula: cac / (arpa x gross margin)
+  unit: months
+  format: months
+  aggregation: last
+  direction: down
+  owner: finance
+  grains: [month]
+  month: {value: payback_months}
+- metric: quick_ratio
+  title: Quick ratio
+  domain: revenue
+  description: MRR won for one unit of MRR lost.
+  formula: (new + reactivation + expansion + resumed) / (contraction + churn + paused)
+  unit: ratio
+  format: decimal
+  aggregation: last
+  direction: up
+  owner: finance
+  grains: [month]
+  month: {value: quick_ratio}
+- metric: runway_months
+  title: Runway
+  domain: revenue
+  description: Months the cash lasts at the present burn.
+  formula: cash_balance / monthly_burn
+  unit: months
+  format: months
+  aggregation: last
+  direction: up
+  owner: finance
+  grains: [month]
+  month: {value: runway_months}
+- metric: active_subscriptions
+  title: Active subscriptions
+  domain: revenue
+  description: Subscriptions active at the end of the period, free ones included.
+  formula: active_subscriptions on the last day
+  unit: count
+  format: integer
+  aggregation: last
+  direction: up
+  owner: finance
+  value: active_subscriptions
+- metric: past_due_subscriptions
+  title: Past due subscriptions
+  domain: revenue
+  description: Subscriptions past due at the end of the period.
+  formula: past_due_subscriptions on the last day
+  unit: count
+  format: integer
+  aggregation: last
+  direction: down
+  owner: finance
+  value: past_due_subscriptions
+- metric: canceled_subscriptions
+  title: Ended subscriptions
+  domain: revenue
+  description: Subscriptions that ended in the period.
+  formula: sum of canceled_subscriptions
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: down
+  owner: finance
+  value: canceled_subscriptions
+- metric: failed_payments
+  title: Failed payments
+  domain: revenue
+  description: Payment attempts that failed.
+  formula: sum of failed_payments
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: down
+  owner: finance
+  value: failed_payments
+- metric: outstanding_invoice_amount
+  title: Outstanding invoices
+  domain: revenue
+  description: Amount of invoices issued and not paid, at the end of the period.
+  formula: outstanding_invoice_amount on the last day
+  unit: currency
+  format: money
+  aggregation: last
+  direction: down
+  owner: finance
+  value: outstanding_invoice_amount
+- metric: marketing_spend
+  title: Marketing spend
+  domain: revenue
+  description: Spend on marketing.
+  formula: sum of marketing_spend
+  unit: currency
+  format: money
+  aggregation: sum
+  direction: neutral
+  owner: marketing
+  value: marketing_spend
+- metric: total_customers
+  title: Paying customers
+  domain: customers
+  description: Customers with an MRR above 0 at the end of the period.
+  formula: total_customers on the last day
+  unit: count
+  format: integer
+  aggregation: last
+  direction: up
+  owner: finance
+  value: total_customers
+- metric: new_customers
+  title: New customers
+  domain: customers
+  description: Customers who paid for the first time.
+  formula: sum of new_customers
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: up
+  owner: sales
+  value: new_customers
+- metric: churned_customers
+  title: Churned customers
+  domain: customers
+  description: Customers whose MRR fell to 0.
+  formula: sum of churned_customers
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: down
+  owner: customer success
+  value: churned_customers
+- metric: reactivated_customers
+  title: Returned customers
+  domain: customers
+  description: Customers who had left and pay again.
+  formula: sum of reactivated_customers
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: up
+  owner: customer success
+  value: reactivated_customers
+- metric: customer_churn_rate
+  title: Customer churn
+  domain: customers
+  description: Customers lost of those who paid at the start of the period.
+  formula: churned_customers / starting_customers
+  unit: rate
+  format: percent
+  aggregation: ratio
+  direction: down
+  owner: customer success
+  numerator: churned_customers
+  denominator: starting_customers
+  grains: [day, month]
+  month: {value: customer_churn_rate}
+- metric: dau
+  title: Active users
+  domain: engagement
+  description: Users, each counted once in the period, with a session.
+  formula: distinct users with a session that starts in the period
+  unit: count
+  format: integer
+  aggregation: recount
+  direction: up
+  owner: product
+  value: dau
+  week: wau_week_to_date
+  month_to_date: mau_month_to_date
+- metric: wau
+  title: Weekly active users
+  domain: engagement
+  description: Users active in the 7 days that end with the period.
+  formula: distinct users with a session in the trailing 7 days
+  unit: count
+  format: integer
+  aggregation: last
+  direction: up
+  owner: product
+  value: wau
+- metric: mau
+  title: Monthly active users
+  domain: engagement
+  description: "Users active in the trailing 30 days (the tenant's mau_window_days) that end with the period."
+  formula: distinct users with a session in the trailing 30 days
+  unit: count
+  format: integer
+  aggregation: last
+  direction: up
+  owner: product
+  value: mau
+- metric: stickiness
+  title: Stickiness
+  domain: engagement
+  description: "How many of the month's users come on a day."
+  formula: dau / mau
+  unit: rate
+  format: percent
+  aggregation: ratio
+  direction: up
+  owner: product
+  numerator: dau
+  denominator: mau
+- metric: total_sessions
+  title: Sessions
+  domain: engagement
+  description: Sessions that started in the period.
+  formula: sum of total_sessions
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: up
+  owner: product
+  value: total_sessions
+- metric: avg_session_seconds
+  title: Session length
+  domain: engagement
+  description: Average length of the sessions that tell one.
+  formula: session_seconds / timed_sessions
+  unit: seconds
+  format: duration
+  aggregation: ratio
+  direction: neutral
+  owner: product
+  numerator: session_seconds
+  denominator: timed_sessions
+- metric: active_suppliers
+  title: Active suppliers
+  domain: engagement
+  description: Users of the type supplier with a session that day.
+  formula: distinct users
+  unit: count
+  format: integer
+  aggregation: recount
+  direction: up
+  owner: product
+  value: active_suppliers
+  grains: [day]
+- metric: active_couples
+  title: Active couples
+  domain: engagement
+  description: Users of the type couple with a session that day.
+  formula: distinct users
+  unit: count
+  format: integer
+  aggregation: recount
+  direction: up
+  owner: product
+  value: active_couples
+  grains: [day]
+- metric: total_suppliers
+  title: Suppliers
+  domain: engagement
+  description: Users of the type supplier signed up so far.
+  formula: total_suppliers on the last day
+  unit: count
+  format: integer
+  aggregation: last
+  direction: up
+  owner: product
+  value: total_suppliers
+- metric: total_couples
+  title: Couples
+  domain: engagement
+  description: Users of the type couple signed up so far.
+  formula: total_couples on the last day
+  unit: count
+  format: integer
+  aggregation: last
+  direction: up
+  owner: product
+  value: total_couples
+- metric: signups
+  title: Sign-ups
+  domain: activation
+  description: Users who signed up.
+  formula: sum of signups
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: up
+  owner: product
+  value: signups
+- metric: activated_users
+  title: Activated users
+  domain: activation
+  description: Users whose first activation event falls in the period.
+  formula: sum of activated_users
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: up
+  owner: product
+  value: activated_users
+- metric: activation_rate
+  title: Activation
+  domain: activation
+  description: Of the users who signed up in the period, those activated so far.
+  formula: activated_of_signups / signups
+  unit: rate
+  format: percent
+  aggregation: ratio
+  direction: up
+  owner: product
+  numerator: activated_of_signups
+  denominator: signups
+- metric: file_upload_rate
+  title: File upload
+  domain: activation
+  description: Of the users who signed up in the period, those who have uploaded a file.
+  formula: file_upload_of_signups / signups
+  unit: rate
+  format: percent
+  aggregation: ratio
+  direction: up
+  owner: product
+  numerator: file_upload_of_signups
+  denominator: signups
+- metric: worklog_creation_rate
+  title: Worklog creation
+  domain: activation
+  description: Of the users who signed up in the period, those who have made a worklog.
+  formula: worklog_creation_of_signups / signups
+  unit: rate
+  format: percent
+  aggregation: ratio
+  direction: up
+  owner: product
+  numerator: worklog_creation_of_signups
+  denominator: signups
+- metric: report_generation_rate
+  title: Report generation
+  domain: activation
+  description: Of the users who signed up in the period, those who have made a report.
+  formula: report_generation_of_signups / signups
+  unit: rate
+  format: percent
+  aggregation: ratio
+  direction: up
+  owner: product
+  numerator: report_generation_of_signups
+  denominator: signups
+- metric: new_leads
+  title: New leads
+  domain: leads
+  description: Leads created in the period.
+  formula: sum of new_leads
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: up
+  owner: sales
+  value: new_leads
+- metric: leads_contacted
+  title: Leads contacted
+  domain: leads
+  description: Leads that reached the status contacted.
+  formula: sum of leads_contacted
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: up
+  owner: sales
+  value: leads_contacted
+- metric: leads_qualified
+  title: Leads qualified
+  domain: leads
+  description: Leads that reached the status qualified.
+  formula: sum of leads_qualified
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: up
+  owner: sales
+  value: leads_qualified
+- metric: leads_converted
+  title: Leads converted
+  domain: leads
+  description: Leads that reached the status converted, whenever they were created.
+  formula: sum of leads_converted
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: up
+  owner: sales
+  value: leads_converted
+- metric: leads_lost
+  title: Leads lost
+  domain: leads
+  description: Leads that reached the status lost.
+  formula: sum of leads_lost
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: down
+  owner: sales
+  value: leads_lost
+- metric: lead_conversion_rate
+  title: Lead conversion
+  domain: leads
+  description: Of the leads created in the period, those converted so far.
+  formula: converted_of_new_leads / new_leads
+  unit: rate
+  format: percent
+  aggregation: ratio
+  direction: up
+  owner: sales
+  numerator: converted_of_new_leads
+  denominator: new_leads
+- metric: total_calls
+  title: Calls
+  domain: calls
+  description: Calls that started in the period.
+  formula: sum of total_calls
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: up
+  owner: sales
+  value: total_calls
+- metric: calls_completed
+  title: Completed calls
+  domain: calls
+  description: Calls that were completed.
+  formula: sum of calls_completed
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: up
+  owner: sales
+  value: calls_completed
+- metric: calls_missed
+  title: Missed calls
+  domain: calls
+  description: Calls nobody answered.
+  formula: sum of calls_missed
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: down
+  owner: sales
+  value: calls_missed
+- metric: calls_failed
+  title: Failed calls
+  domain: calls
+  description: Calls that did not come about.
+  formula: sum of calls_failed
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: down
+  owner: sales
+  value: calls_failed
+- metric: call_success_rate
+  title: Call success
+  domain: calls
+  description: Completed calls of all calls.
+  formula: calls_completed / total_calls
+  unit: rate
+  format: percent
+  aggregation: ratio
+  direction: up
+  owner: sales
+  numerator: calls_completed
+  denominator: total_calls
+- metric: call_interest_rate
+  title: Call interest
+  domain: calls
+  description: Completed calls with the outcome interested.
+  formula: calls_interested / calls_completed
+  unit: rate
+  format: percent
+  aggregation: ratio
+  direction: up
+  owner: sales
+  numerator: calls_interested
+  denominator: calls_completed
+- metric: avg_call_seconds
+  title: Call length
+  domain: calls
+  description: Average length of the completed calls that tell one.
+  formula: call_seconds / timed_calls
+  unit: seconds
+  format: duration
+  aggregation: ratio
+  direction: neutral
+  owner: sales
+  numerator: call_seconds
+  denominator: timed_calls
+- metric: clients_coordinated
+  title: Clients coordinated
+  domain: collaboration
+  description: Clients, each counted once in the period, with a collaboration created.
+  formula: distinct clients with a collaboration created in the period
+  unit: count
+  format: integer
+  aggregation: recount
+  direction: up
+  owner: partnerships
+  value: clients_coordinated
+  week: clients_coordinated_week_to_date
+  month_to_date: clients_coordinated_month_to_date
+- metric: vendors_collaborating
+  title: Vendors collaborating
+  domain: collaboration
+  description: Vendors with a collaboration created that day.
+  formula: distinct vendors
+  unit: count
+  format: integer
+  aggregation: recount
+  direction: up
+  owner: partnerships
+  value: vendors_collaborating
+  grains: [day]
+- metric: active_vendor_pairs
+  title: Active vendor pairs
+  domain: collaboration
+  description: Pairs of vendors on a client, from the creation to 29 days after the last activity.
+  formula: active_vendor_pairs on the last day
+  unit: count
+  format: integer
+  aggregation: last
+  direction: up
+  owner: partnerships
+  value: active_vendor_pairs
+- metric: vendor_satisfaction
+  title: Vendor satisfaction
+  domain: collaboration
+  description: Average score of vendors, 0 to 10.
+  formula: satisfaction_sum / satisfaction_scores
+  unit: score
+  format: decimal
+  aggregation: ratio
+  direction: up
+  owner: partnerships
+  numerator: satisfaction_sum
+  denominator: satisfaction_scores
+- metric: total_jobs
+  title: Jobs
+  domain: jobs
+  description: Jobs that started in the period.
+  formula: sum of total_jobs
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: neutral
+  owner: engineering
+  value: total_jobs
+- metric: jobs_failed
+  title: Failed jobs
+  domain: jobs
+  description: Jobs that failed.
+  formula: sum of jobs_failed
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: down
+  owner: engineering
+  value: jobs_failed
+- metric: job_success_rate
+  title: Job success
+  domain: jobs
+  description: Succeeded of the jobs that ended.
+  formula: jobs_succeeded / jobs_succeeded + jobs_failed
+  unit: rate
+  format: percent
+  aggregation: ratio
+  direction: up
+  owner: engineering
+  numerator: jobs_succeeded
+  denominator: jobs_succeeded + jobs_failed
+- metric: avg_job_seconds
+  title: Job length
+  domain: jobs
+  description: Average length of the jobs that tell one.
+  formula: job_seconds / timed_jobs
+  unit: seconds
+  format: duration
+  aggregation: ratio
+  direction: down
+  owner: engineering
+  numerator: job_seconds
+  denominator: timed_jobs
+- metric: api_requests
+  title: API requests
+  domain: operations
+  description: Requests to the API.
+  formula: sum of api_requests
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: neutral
+  owner: engineering
+  value: api_requests
+- metric: api_error_rate
+  title: API errors
+  domain: operations
+  description: Requests answered with a status of 500 and above.
+  formula: api_errors / api_requests
+  unit: rate
+  format: percent
+  aggregation: ratio
+  direction: down
+  owner: engineering
+  numerator: api_errors
+  denominator: api_requests
+- metric: api_p50_ms
+  title: API latency, median
+  domain: operations
+  description: "Half of the day's requests were faster."
+  formula: percentile_cont(0.5) of latency_ms
+  unit: milliseconds
+  format: decimal
+  aggregation: recount
+  direction: down
+  owner: engineering
+  value: api_p50_ms
+  grains: [day]
+- metric: api_p95_ms
+  title: API latency, 95th percentile
+  domain: operations
+  description: "19 of 20 requests of the day were faster."
+  formula: percentile_cont(0.95) of latency_ms
+  unit: milliseconds
+  format: decimal
+  aggregation: recount
+  direction: down
+  owner: engineering
+  value: api_p95_ms
+  grains: [day]
+- metric: uptime_rate
+  title: Uptime
+  domain: operations
+  description: Health checks that found the component up.
+  formula: health_checks_up / health_checks
+  unit: rate
+  format: percent
+  aggregation: ratio
+  direction: up
+  owner: engineering
+  numerator: health_checks_up
+  denominator: health_checks
+- metric: avg_cpu_load
+  title: CPU load
+  domain: operations
+  description: Average CPU load of the checks that tell one.
+  formula: cpu_load_sum / cpu_load_checks
+  unit: ratio
+  format: decimal
+  aggregation: ratio
+  direction: down
+  owner: engineering
+  numerator: cpu_load_sum
+  denominator: cpu_load_checks
+{%- endmacro %}

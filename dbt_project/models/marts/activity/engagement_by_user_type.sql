@@ -1,0 +1,215 @@
+{{ config(
+    unique_key=['tenant_id', 'user_type', 'metric_date'],
+    meta={'dirty': {'span': 'activity_window', 'column': 'metric_date'}},
+) }}
+
+{#- A trailing window of N days counts a user on day d when the last active day is less than N days before. Over the
+    sorted active days of a user a stretch begins where the day before is N or more away, and ends N days after a day
+    whose next is N or more away. Stretches begun minus stretches ended is exact for every day, in one pass for all
+    windows (metric-rules, Activity). -#}
+{% set windows = {'wau': '7', 'mau': 'mau_window_days', 'mau_28': '28'} %}
+
+with spans as (
+    select
+        tenants.tenant_id,
+        tenants.week_start,
+        tenants.mau_window_days,
+        -- What lies further back than the longest window cannot reach into the span; a month has 31 days.
+        greatest(tenants.mau_window_days, 31) as reach_days,
+        {% if is_incremental() %}
+            spans.date_from,
+            least(spans.date_to, tenants.as_of_date) as date_to
+        {% else %}
+            '1900-01-01'::date as date_from,
+            tenants.as_of_date as date_to
+        {% endif %}
+    from {{ ref('stg_platform__tenants') }} as tenants
+    {% if is_incremental() %}
+        inner join {{ dirty_spans('activity_window') }} as spans on tenants.tenant_id = spans.tenant_id
+    {% endif %}
+),
+
+user_days_by_type as (
+    select
+        spans.tenant_id,
+        spans.date_from as span_from,
+        spans.week_start,
+        spans.mau_window_days,
+        days.user_type,
+        days.user_id,
+        days.activity_date,
+        days.sessions,
+        days.session_seconds,
+        days.timed_sessions
+    from spans
+    inner join {{ ref('int_activity__user_days') }} as days
+        on
+            spans.tenant_id = days.tenant_id
+            and days.activity_date between spans.date_from - spans.reach_days and spans.date_to
+),
+
+user_days as (
+    select
+        tenant_id,
+        span_from,
+        week_start,
+        mau_window_days,
+        'all' as user_type,
+        user_id,
+        activity_date,
+        sum(sessions) as sessions,
+        sum(session_seconds) as session_seconds,
+        sum(timed_sessions) as timed_sessions
+    from user_days_by_type
+    group by 1, 2, 3, 4, 6, 7
+    union all
+    select
+        tenant_id,
+        span_from,
+        week_start,
+        mau_window_days,
+        user_type,
+        user_id,
+        activity_date,
+        sessions,
+        session_seconds,
+        timed_sessions
+    from user_days_by_type
+),
+
+user_days_with_neighbours as (
+    select
+        tenant_id,
+        span_from,
+        week_start,
+        user_type,
+        activity_date,
+        sessions,
+        session_seconds,
+        timed_sessions,
+        mau_window_days,
+        lag(activity_date) over user_by_day as previous_date,
+        activity_date - lag(activity_date) over user_by_day as days_since,
+        lead(activity_date) over user_by_day - activity_date as days_until
+    from user_days
+    window user_by_day as (partition by tenant_id, span_from, user_type, user_id order by activity_date)
+),
+
+active_days as (
+    select
+        tenant_id,
+        span_from,
+        user_type,
+        activity_date,
+        {% for name, days in windows.items() -%}
+            count(*) filter (where days_since is null or days_since >= {{ days }}) as {{ name }}_begun,
+            count(*) filter (where days_until is null or days_until >= {{ days }}) as {{ name }}_ended,
+        {% endfor -%}
+        count(*) filter (
+            where
+            previous_date is null
+            or {{ week_of('previous_date', 'week_start') }} <> {{ week_of('activity_date', 'week_start') }}
+        ) as first_in_week,
+        count(*) filter (
+            where previous_date is null or {{ month_of('previous_date') }} <> {{ month_of('activity_date') }}
+        ) as first_in_month,
+        count(*) as dau,
+        sum(sessions) as sessions,
+        sum(session_seconds) as session_seconds,
+        sum(timed_sessions) as timed_sessions
+    from user_days_with_neighbours
+    group by 1, 2, 3, 4
+),
+
+first_and_last_days as (
+    select
+        tenant_id,
+        span_from,
+        user_type,
+        min(activity_date) as first_date,
+        max(activity_date) as last_date
+    from active_days
+    group by 1, 2, 3
+),
+
+day_spine as (
+    select
+        ends.tenant_id,
+        ends.span_from,
+        ends.user_type,
+        spans.week_start,
+        spans.mau_window_days,
+        spans.date_to,
+        day::date as metric_date
+    from first_and_last_days as ends
+    inner join spans on ends.tenant_id = spans.tenant_id and ends.span_from = spans.date_from
+    cross join lateral generate_series(
+        ends.first_date::timestamp,
+        least(ends.last_date + spans.reach_days, spans.date_to)::timestamp,
+        interval '1 day'
+    ) as day
+),
+
+windows_by_day as (
+    select
+        spine.tenant_id,
+        spine.span_from,
+        spine.user_type,
+        spine.metric_date,
+        coalesce(active.dau, 0) as dau,
+        coalesce(active.sessions, 0) as sessions,
+        coalesce(active.session_seconds, 0) as session_seconds,
+        coalesce(active.timed_sessions, 0) as timed_sessions,
+        {% for name in windows -%}
+            sum(coalesce(active.{{ name }}_begun, 0) - coalesce({{ name }}_back.{{ name }}_ended, 0)) over type_by_day
+                as {{ name }},
+        {% endfor -%}
+        sum(coalesce(active.first_in_week, 0)) over (
+            partition by
+                spine.tenant_id, spine.span_from, spine.user_type,
+                {{ week_of('spine.metric_date', 'spine.week_start') }}
+            order by spine.metric_date
+        ) as wau_week_to_date,
+        sum(coalesce(active.first_in_month, 0)) over (
+            partition by spine.tenant_id, spine.span_from, spine.user_type, {{ month_of('spine.metric_date') }}
+            order by spine.metric_date
+        ) as mau_month_to_date
+    from day_spine as spine
+    left join active_days as active
+        on
+            spine.tenant_id = active.tenant_id
+            and spine.span_from = active.span_from
+            and spine.user_type = active.user_type
+            and spine.metric_date = active.activity_date
+    {% for name, days in windows.items() -%}
+        left join active_days as {{ name }}_back
+            on
+                spine.tenant_id = {{ name }}_back.tenant_id
+                and spine.span_from = {{ name }}_back.span_from
+                and spine.user_type = {{ name }}_back.user_type
+                and spine.metric_date - {{ 'spine.' ~ days if days == 'mau_window_days' else days }}
+                = {{ name }}_back.activity_date
+    {% endfor -%}
+    window type_by_day as (
+        partition by spine.tenant_id, spine.span_from, spine.user_type order by spine.metric_date
+    )
+)
+
+select
+    tenant_id,
+    user_type,
+    metric_date,
+    dau::bigint as dau,
+    wau::bigint as wau,
+    mau::bigint as mau,
+    mau_28::bigint as mau_28,
+    wau_week_to_date::bigint as wau_week_to_date,
+    mau_month_to_date::bigint as mau_month_to_date,
+    sessions::bigint as sessions,
+    session_seconds,
+    timed_sessions::bigint as timed_sessions,
+    session_seconds / nullif(timed_sessions, 0) as avg_session_seconds
+from windows_by_day
+where
+    metric_date >= span_from
+    and greatest(dau, wau, mau, mau_28, wau_week_to_date, mau_month_to_date) > 0

@@ -1,0 +1,155 @@
+{{ config(
+    unique_key=['tenant_id', 'metric', 'grain', 'period_start', 'dimension', 'dimension_value'],
+    indexes=[{'columns': ['tenant_id', 'grain', 'period_start']}],
+    meta={'dirty': {'macro': 'timeseries_scope', 'log': ['period_start']}},
+) }}
+
+{%- set entries = metric_definitions() -%}
+{%- set daily_entries = entries | rejectattr('grains', 'defined') | list
+    + entries | selectattr('grains', 'defined') | rejectattr('grains', 'equalto', ['month']) | list -%}
+{%- set monthly_entries = entries | selectattr('month', 'defined') | list %}
+
+with days as (
+    select
+        daily.tenant_id,
+        daily.metric_date,
+        grains.grain,
+        {{ period_of('grains.grain', 'daily.metric_date', 'tenants.week_start') }} as period_start,
+        tenants.complete_date
+    from {{ ref('stg_platform__tenants') }} as tenants
+    inner join {{ ref('daily_metrics') }} as daily on tenants.tenant_id = daily.tenant_id
+    cross join {{ grains() }}
+    {% if is_incremental() %}
+        inner join {{ timeseries_periods() }} as periods
+            on
+                tenants.tenant_id = periods.tenant_id
+                and grains.grain = periods.grain
+                and {{ period_of('grains.grain', 'daily.metric_date', 'tenants.week_start') }} = periods.period_start
+    {% endif %}
+),
+
+days_with_last as (
+    select
+        tenant_id,
+        metric_date,
+        grain,
+        period_start,
+        complete_date,
+        metric_date = max(metric_date) over (partition by tenant_id, grain, period_start) as is_last
+    from days
+),
+
+-- A sum over a day whose money is unknown is unknown.
+periods as (
+    select
+        days.tenant_id,
+        days.grain,
+        days.period_start,
+        {{ period_end('days.grain', 'days.period_start') }} <= min(days.complete_date) as is_complete,
+        {% for entry in daily_entries -%}
+            {%- if entry.aggregation == 'ratio' -%}
+                sum({{ entry.numerator }})::numeric as {{ entry.metric }}__numerator,
+                sum({{ entry.denominator }})::numeric as {{ entry.metric }}__denominator,
+            {%- elif entry.aggregation == 'sum' -%}
+                case when count({{ entry.value }}) = count(*) then sum({{ entry.value }}) end::numeric
+                    as {{ entry.metric }}__numerator,
+            {%- elif entry.aggregation == 'last' -%}
+                max({{ entry.value }}) filter (where days.is_last)::numeric as {{ entry.metric }}__numerator,
+            {%- else -%}
+                case days.grain
+                    when 'day' then max({{ entry.value }}) filter (where days.is_last)
+                    {% if entry.get('week') -%}
+                        when 'week' then max({{ entry.week }}) filter (where days.is_last)
+                        when 'month' then max({{ entry.month_to_date }}) filter (where days.is_last)
+                    {%- endif %}
+                end::numeric as {{ entry.metric }}__numerator,
+            {%- endif %}
+        {% endfor -%}
+        count(*) as days
+    from days_with_last as days
+    inner join {{ ref('daily_metrics') }} as daily
+        on days.tenant_id = daily.tenant_id and days.metric_date = daily.metric_date
+    group by 1, 2, 3
+),
+
+values_of_days as (
+    select
+        periods.tenant_id,
+        metrics.metric,
+        periods.grain,
+        periods.period_start,
+        metrics.numerator,
+        metrics.denominator,
+        metrics.is_ratio,
+        periods.is_complete
+    from periods
+    cross join lateral (
+        values
+        {% for entry in daily_entries -%}
+            (
+                '{{ entry.metric }}',
+                {{ entry.metric }}__numerator,
+                {{ entry.metric ~ '__denominator' if entry.aggregation == 'ratio' else 'null::numeric' }},
+                {{ 'true' if entry.aggregation == 'ratio' else 'false' }},
+                array[{{ "'" ~ (entry.get('grains') or ['day', 'week', 'month']) | join("', '") ~ "'" }}]
+            ){{ ',' if not loop.last }}
+        {% endfor -%}
+    ) as metrics (metric, numerator, denominator, is_ratio, grains)
+    where
+        periods.grain = any(metrics.grains)
+        -- The month of these is told by revenue_metrics, which knows who paid at its start.
+        and not (
+            periods.grain = 'month'
+            and metrics.metric in ('{{ monthly_entries | map(attribute='metric') | join("', '") }}')
+        )
+),
+
+values_of_months as (
+    select
+        revenue.tenant_id,
+        metrics.metric,
+        'month' as grain,
+        revenue.month as period_start,
+        metrics.value,
+        revenue.is_complete
+    from {{ ref('revenue_metrics') }} as revenue
+    {% if is_incremental() %}
+        inner join {{ timeseries_periods() }} as periods
+            on
+                revenue.tenant_id = periods.tenant_id
+                and revenue.month = periods.period_start
+                and periods.grain = 'month'
+    {% endif %}
+    cross join lateral (
+        values
+        {% for entry in monthly_entries -%}
+            ('{{ entry.metric }}', revenue.{{ entry.month.value }}::numeric){{ ',' if not loop.last }}
+        {% endfor -%}
+    ) as metrics (metric, value)
+)
+
+select
+    tenant_id,
+    metric,
+    grain,
+    period_start,
+    'all' as dimension,
+    'all' as dimension_value,
+    case when is_ratio then numerator / nullif(denominator, 0) else numerator end as value,
+    numerator,
+    denominator,
+    is_complete
+from values_of_days
+union all
+select
+    tenant_id,
+    metric,
+    grain,
+    period_start,
+    'all',
+    'all',
+    value,
+    value,
+    null,
+    is_complete
+from values_of_months

@@ -1,0 +1,272 @@
+"""One build of the marts at a time: lock, plan, dbt, checks, close.
+
+Belongs here: the life of a build, whoever starts it (command line, Dagster, tests). Does not belong here: what has
+to be repaired (plan.py), how dbt is called (dbt.py) and the figures themselves (dbt_project/).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from orchestration.errors import MetricpressError
+from orchestration.marts.dbt import NodeResult, Progress, build_args, dbt_environment, project_hash, run_dbt
+from orchestration.marts.plan import Plan, Request, make_plan
+from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect
+
+#: Key of the advisory lock: one build at a time in a database.
+BUILD_LOCK = 0x6D70_6275_696C_6421
+LOCK_WAIT_SECONDS = 600
+LOCK_POLL_SECONDS = 0.5
+
+
+@dataclass
+class Build:
+    """A build that holds the lock: what to run, and where its results are put before it closes."""
+
+    build_id: UUID
+    plan: Plan
+    full_refresh: bool
+    environment: dict[str, str]
+    results: list[NodeResult] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing changed and no clock moved: the marts stay as they are, dbt need not run."""
+        return self.plan.is_empty and not self.full_refresh
+
+    @property
+    def dbt_args(self) -> list[str]:
+        return build_args(full_refresh=self.full_refresh)
+
+    @property
+    def failed_models(self) -> list[NodeResult]:
+        return [r for r in self.results if r.status in ("error", "fail", "skipped", "runtime error")]
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What a build did: rows of each mart afterwards and what it found wrong with tenants' data."""
+
+    build_id: UUID
+    status: str
+    is_empty: bool
+    marts: dict[str, int]
+    problems: list[dict[str, Any]]
+    failed_checks: list[dict[str, Any]]
+    seconds: float
+
+
+def build(
+    settings: Settings,
+    *,
+    as_of: datetime | date | None = None,
+    full_refresh: bool = False,
+    tenant: str | None = None,
+    forced: tuple[date, date] | None = None,
+    progress: Progress | None = None,
+) -> BuildResult:
+    """Bring the marts to `as_of`: a moment, or a bare date for the end of that local day (default: now).
+
+    Raises MetricpressError when a model fails, another build holds the lock for too long, the tenant is unknown or
+    as_of lies before what was built.
+    """
+    started = time.monotonic()
+    with open_build(
+        settings, as_of=as_of, full_refresh=full_refresh, tenant=tenant, forced=forced
+    ) as current:
+        if not current.is_empty:
+            current.results = run_dbt(current.dbt_args, current.environment, progress)
+    with connect(settings, "pipeline") as conn:
+        return BuildResult(
+            build_id=current.build_id,
+            status="complete",
+            is_empty=current.is_empty,
+            marts=row_counts(conn),
+            problems=_problems(conn),
+            failed_checks=_failed_checks(conn, current.build_id),
+            seconds=time.monotonic() - started,
+        )
+
+
+@contextmanager
+def open_build(
+    settings: Settings,
+    *,
+    as_of: datetime | date | None = None,
+    full_refresh: bool = False,
+    tenant: str | None = None,
+    forced: tuple[date, date] | None = None,
+) -> Iterator[Build]:
+    """Hold the lock, plan, and let the caller run dbt; then record the outcome.
+
+    The caller puts the results of dbt into `Build.results`. A clean exit without failed models completes the build;
+    anything else marks it failed and leaves the plan for the next one.
+    """
+    request = Request(as_of, full_refresh, tenant, forced)
+    with connect(settings, "pipeline", autocommit=True, application_name="metricpress-build") as conn:
+        _lock(conn)
+        current = _begin(conn, settings, request)
+        try:
+            yield current
+            failed = current.failed_models
+            if failed:
+                raise MetricpressError(
+                    _failure(failed), remedy="The next build repeats what is left.", exit_code=1
+                )
+            if not (current.is_empty or current.results):
+                raise MetricpressError("dbt reported no result for a build that had work to do.", exit_code=1)
+            with conn.transaction():
+                _record_checks(conn, current)
+                _complete(conn, current)
+        except BaseException as error:
+            if not conn.closed:
+                conn.execute(
+                    "update build.builds set status = 'failed', error = %s, finished_at = clock_timestamp() "
+                    "where build_id = %s",
+                    (str(error) or type(error).__name__, current.build_id),
+                )
+            raise
+
+
+def _lock(conn: psycopg.Connection) -> None:
+    deadline = time.monotonic() + LOCK_WAIT_SECONDS
+    while True:
+        row = conn.execute("select pg_try_advisory_lock(%s)", (BUILD_LOCK,)).fetchone()
+        if row is not None and row[0]:
+            return
+        if time.monotonic() > deadline:
+            raise MetricpressError(
+                f"Another build has held the lock for {LOCK_WAIT_SECONDS} seconds.",
+                remedy="Wait for it, or end it: `select * from build.builds where status = 'running'`.",
+                exit_code=1,
+            )
+        time.sleep(LOCK_POLL_SECONDS)
+
+
+def _begin(conn: psycopg.Connection, settings: Settings, request: Request) -> Build:
+    with conn.transaction():
+        # Whoever holds the lock is the only build: others still marked as running were killed.
+        conn.execute(
+            "update build.builds set status = 'failed', error = 'ended without a word', "
+            "finished_at = clock_timestamp() where status = 'running'"
+        )
+        current_hash = project_hash()
+        last = conn.execute(
+            "select project_hash from build.builds where status = 'complete' and project_hash is not null "
+            "order by started_at desc limit 1"
+        ).fetchone()
+        full_refresh = (
+            (request.full_refresh and request.tenant is None) or last is None or last[0] != current_hash
+        )
+        row = conn.execute(
+            """
+            insert into build.builds (as_of, as_of_date, tenant_id, full_refresh, forced_from, forced_to, snapshot,
+                project_hash)
+            values (%s, %s, %s, %s, %s, %s, pg_current_snapshot(), %s) returning build_id
+            """,
+            (
+                request.moment,
+                request.day,
+                request.tenant,
+                full_refresh,
+                *(request.forced or (None, None)),
+                current_hash,
+            ),
+        ).fetchone()
+        assert row is not None
+        plan = make_plan(conn, row[0], request)
+        if full_refresh:
+            # dbt rebuilds every tenant's rows: those that were not asked for keep their own clock.
+            conn.execute("update build.tenants set in_build = true")
+    return Build(row[0], plan, full_refresh, dbt_environment(settings))
+
+
+def _complete(conn: psycopg.Connection, current: Build) -> None:
+    for table in ("dirty_spans", "dirty_entities", "dirty_tenants", "changed_days"):
+        conn.execute(
+            sql.SQL(
+                "delete from build.{} as d using build.tenants as t where t.tenant_id = d.tenant_id and t.in_build"
+            ).format(sql.Identifier(table))
+        )
+    conn.execute("delete from build.tenants where is_removed and in_build")
+    conn.execute(
+        "update build.builds set status = 'complete', finished_at = clock_timestamp() where build_id = %s",
+        (current.build_id,),
+    )
+
+
+def _record_checks(conn: psycopg.Connection, current: Build) -> None:
+    """The outcome of each data test per tenant: rows for tenants with failures, one row with none for a clean test."""
+    for result in current.results:
+        if result.kind != "test":
+            continue
+        severity = "error" if result.blocking else "warn"
+        name = (current.build_id, result.mart or "(project)", result.name, severity)
+        counts = _failures_by_tenant(conn, result.relation) if result.failures else []
+        for tenant_id, failed_rows in counts or [(None, result.failures)]:
+            conn.execute(
+                "insert into reporting.check_results (build_id, mart, check_name, severity, tenant_id, failed_rows) "
+                "values (%s, %s, %s, %s, %s, %s)",
+                (*name, tenant_id or "(all)", failed_rows),
+            )
+
+
+def _failures_by_tenant(conn: psycopg.Connection, relation: str | None) -> Sequence[tuple[str | None, int]]:
+    """Failing rows by tenant from the table in which dbt stored them; a test without tenant_id concerns all."""
+    if relation is None:
+        return []
+    columns = conn.execute(
+        "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0", (relation,)
+    ).fetchall()
+    if ("tenant_id",) not in columns:
+        return []
+    # The relation's name comes from dbt's manifest, quoted there.
+    query = f"select tenant_id, count(*) from {relation} group by 1 order by 1"
+    return conn.execute(query.encode()).fetchall()
+
+
+def row_counts(conn: psycopg.Connection) -> dict[str, int]:
+    """Rows of each mart."""
+    names = conn.execute("select tablename from pg_tables where schemaname = 'marts' order by 1").fetchall()
+    counts = {}
+    for (name,) in names:
+        row = conn.execute(sql.SQL("select count(*) from marts.{}").format(sql.Identifier(name))).fetchone()
+        counts[name] = row[0] if row else 0
+    return counts
+
+
+def _problems(conn: psycopg.Connection) -> list[dict[str, Any]]:
+    with conn.cursor(row_factory=dict_row) as cursor:
+        if cursor.execute("select to_regclass('marts.data_problems') as mart").fetchone() == {"mart": None}:
+            return []
+        return cursor.execute(
+            "select tenant_id, kind, table_name, key, severity, message, remedy from marts.data_problems "
+            "order by severity, tenant_id, kind, key"
+        ).fetchall()
+
+
+def _failed_checks(conn: psycopg.Connection, build_id: UUID) -> list[dict[str, Any]]:
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "select tenant_id, mart, check_name, severity, failed_rows from reporting.check_results "
+            "where build_id = %s and failed_rows > 0 order by severity, tenant_id, check_name",
+            (build_id,),
+        ).fetchall()
+
+
+def _failure(failed: Sequence[NodeResult]) -> str:
+    broken = [r for r in failed if r.status != "skipped"] or list(failed)
+    first = broken[0]
+    more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
+    return f"{first.kind} {first.name} failed{more}: {first.message.strip()}"
