@@ -1,0 +1,47 @@
+# What a person does with this project. Everything else is `metricpress --help`.
+
+BIN := .venv/bin
+DBT_PARSE := cd dbt_project && ../$(BIN)/dbt --quiet --warn-error parse
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo dev test test-fast lint format bench-load clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## virtual environment from the pinned lock, libraries for PDF; nothing to do: at once
+	@scripts/setup.sh
+
+demo: setup ## shipped data in, marts built, due reports in a folder
+	@$(BIN)/metricpress demo
+
+dev: setup ## Dagster UI on the same data, on port 3000
+	@$(BIN)/metricpress migrate
+	@$(DBT_PARSE)
+	@$(BIN)/dg dev -w workspace.yaml
+
+test: setup ## all tests, on the embedded PostgreSQL
+	@$(BIN)/pytest
+
+test-fast: setup ## tests without a database and without whole programs
+	@$(BIN)/pytest -m "not integration and not e2e"
+
+lint: setup ## ruff, mypy, sqlfluff, dbt parse
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(DBT_PARSE)
+	@$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests
+
+format: setup ## put Python and SQL into form
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/sqlfluff fix --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests
+
+bench-load: setup ## what loading costs, as ratios to a hand-written COPY in the same run
+	@$(BIN)/python -m benchmarks.load
+
+clean: ## remove caches and the virtual environment; the database stays (metricpress db remove)
+	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf dbt_project/target dbt_project/logs
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
