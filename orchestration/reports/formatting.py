@@ -6,6 +6,7 @@ here: markup, and which figures a report shows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,6 +19,7 @@ from orchestration.errors import MetricpressError
 from orchestration.reports.document import Figure, Number
 
 DASH = "—"
+_CLOSE = Decimal("0.01")
 _COMPACT_FROM = Decimal(1_000_000)
 _WHOLE_FROM = Decimal(10_000)
 _SECONDS = {"seconds": Decimal(1), "minutes": Decimal(60), "hours": Decimal(3600)}
@@ -57,7 +59,7 @@ class Formatter:
             case "integer":
                 text = self._count(number, compact)
             case "percent":
-                text = self._decimal(number * 100, 1) + self._percent_sign
+                text = self._decimal(number * 100, _share_digits(figure, value)) + self._percent_sign
             case "money":
                 text = self.money(number, figure.currency or "USD", compact)
             case "duration":
@@ -66,40 +68,40 @@ class Formatter:
                 text = f"{self._decimal(number, 1)} months"
             case "decimal":
                 text = self._decimal(number, 2)
-        return _breakable(text)
+        return _clean(text)
 
-    def axis(self, figure: Figure, value: Number) -> str:
-        """A short label for a round axis value."""
-        number = Decimal(value)
+    def axis(self, figure: Figure, ticks: Sequence[Decimal]) -> list[str]:
+        """Short labels of round axis values, all with the same number of decimals."""
         if figure.format == "percent":
-            digits = 0 if (number * 100) % 1 == 0 else 1
-            return self._decimal(number * 100, digits) + self._percent_sign
+            shares = [(tick * 100).normalize() for tick in ticks]
+            digits = max(0, *(-int(share.as_tuple().exponent) for share in shares))
+            return [self._decimal(share, digits) + self._percent_sign for share in shares]
+        return [_clean(self._tick(figure, tick)) for tick in ticks]
+
+    def _tick(self, figure: Figure, number: Decimal) -> str:
         if figure.format == "money":
             currency = figure.currency or "USD"
             digits = 0 if abs(number) < 1000 else 1
-            text = format_compact_currency(number, currency, locale=self.locale, fraction_digits=digits)
-            return _breakable(text)
+            return format_compact_currency(number, currency, locale=self.locale, fraction_digits=digits)
         if figure.format == "duration" and figure.unit in _SECONDS:
             return self._duration(number, figure.unit)
         suffix = " ms" if figure.unit == "milliseconds" else ""
         if abs(number) >= 10_000:
-            return _breakable(format_compact_decimal(number, locale=self.locale, fraction_digits=1)) + suffix
-        return _breakable(format_decimal(number.normalize(), "#,##0.##", locale=self.locale)) + suffix
+            return format_compact_decimal(number, locale=self.locale, fraction_digits=1) + suffix
+        return format_decimal(number, "#,##0.##", locale=self.locale) + suffix
 
     def money(self, value: Number, currency: str, compact: bool = False) -> str:
         """An amount: to the minor unit, or on a card in whole units and from a million on abbreviated."""
         number = Decimal(value)
         if compact and abs(number) >= _COMPACT_FROM:
-            return format_compact_currency(number, currency, locale=self.locale, fraction_digits=2)
+            return _clean(format_compact_currency(number, currency, locale=self.locale, fraction_digits=2))
         if compact and abs(number) >= _WHOLE_FROM:
-            return format_currency(
-                number.quantize(Decimal(1)),
-                currency,
-                format=self._whole_money,
-                locale=self.locale,
-                currency_digits=False,
+            whole = number.quantize(Decimal(1))
+            pattern = self._whole_money
+            return _clean(
+                format_currency(whole, currency, format=pattern, locale=self.locale, currency_digits=False)
             )
-        return format_currency(number, currency, locale=self.locale)
+        return _clean(format_currency(number, currency, locale=self.locale))
 
     def change(self, figure: Figure) -> str:
         """The change in words that follow `up` or `down`: `4.2%`, `1.2 points`, or nothing."""
@@ -108,8 +110,7 @@ class Formatter:
             return ""
         size = abs(Decimal(comparison.change))
         if figure.format == "percent":
-            points = self._decimal(size * 100, 1)
-            return f"{points} {'point' if points == '1' else 'points'}"
+            return f"{self._decimal(size * 100, _share_digits(figure, figure.value))} points"
         if comparison.change_rate is None:
             return ""
         rate = abs(comparison.change_rate) * 100
@@ -119,28 +120,28 @@ class Formatter:
 
     def day(self, day: date) -> str:
         """A day in full without the weekday."""
-        return _breakable(format_date(day, "long", locale=self.locale))
+        return _plain_space(format_date(day, "long", locale=self.locale))
 
     def short_date(self, day: date, frequency: str) -> str:
         """A tick label: the day, for months the month."""
         skeleton = "yMMM" if frequency == "monthly" else "MMMd"
-        return _breakable(format_skeleton(skeleton, day, locale=self.locale))
+        return _plain_space(format_skeleton(skeleton, day, locale=self.locale))
 
     def moment(self, moment: datetime) -> str:
         """A day and the time to the minute."""
-        return f"{self.day(moment.date())}, {_breakable(format_time(moment, 'short', locale=self.locale))}"
+        return f"{self.day(moment.date())}, {_plain_space(format_time(moment, 'short', locale=self.locale))}"
 
     def period(self, start: date, end: date, frequency: str) -> str:
         """The period in words: a day with its weekday, the ends of a week, a month by name."""
         if frequency == "daily":
-            return _breakable(format_date(end, "full", locale=self.locale))
+            return _plain_space(format_date(end, "full", locale=self.locale))
         if frequency == "monthly":
-            return _breakable(format_skeleton("yMMMM", start, locale=self.locale))
+            return _plain_space(format_skeleton("yMMMM", start, locale=self.locale))
         if start.year == end.year:
             first = format_skeleton("MMMMd", start, locale=self.locale)
         else:
             first = format_date(start, "long", locale=self.locale)
-        return _breakable(f"{first} to {format_date(end, 'long', locale=self.locale)}")
+        return _plain_space(f"{first} to {format_date(end, 'long', locale=self.locale)}")
 
     def weekday(self, number: int) -> str:
         """Name of the ISO weekday 1 (Monday) to 7."""
@@ -186,6 +187,17 @@ class Formatter:
         return f"{sign}{self._decimal(seconds / 86400, 1)} days"
 
 
-def _breakable(text: str) -> str:
-    """Narrow no-break spaces are missing in many fonts; a plain no-break space says the same."""
+def _share_digits(figure: Figure, value: Number | None) -> int:
+    """Decimals of a percentage: two close to 0 and to 1, where a tenth would hide what moves."""
+    share = Decimal(figure.value if figure.value is not None else value or 0)
+    close = min(abs(share), abs(1 - share))
+    return 2 if 0 < close < _CLOSE else 1
+
+
+def _clean(text: str) -> str:
+    """A true minus sign; a plain no-break space for the narrow one, which many fonts lack."""
+    return _plain_space(text).replace("-", "\u2212")
+
+
+def _plain_space(text: str) -> str:
     return text.replace("\u202f", "\u00a0")

@@ -37,6 +37,8 @@ from orchestration.reports.request import ReportRequest
 
 #: A change that prints as 0.0 is no change; half of the last printed digit.
 _LEAST_RATE = Decimal("0.0005")
+#: Shares this close to 0 or 1 print with two decimals.
+_FINE = Decimal("0.01")
 
 
 def compare(value: Number | None, before: Number | None, period: Period, kind: Format,
@@ -46,10 +48,10 @@ def compare(value: Number | None, before: Number | None, period: Period, kind: F
         return Comparison(period.before, before, None, None, "unknown", "neutral")
     change = Decimal(value) - Decimal(before)
     rate = None if kind == "percent" or before == 0 else change / abs(Decimal(before))
-    size = (
-        abs(change) if rate is None and kind == "percent" else abs(rate) if rate is not None else abs(change)
-    )
-    movement: Movement = "unchanged" if size < _LEAST_RATE else "up" if change > 0 else "down"
+    size = abs(rate if rate is not None else change)
+    fine = kind == "percent" and min(abs(Decimal(value)), abs(1 - Decimal(value))) < _FINE
+    least = _LEAST_RATE / 10 if fine else _LEAST_RATE
+    movement: Movement = "unchanged" if size < least else "up" if change > 0 else "down"
     return Comparison(period.before, before, change, rate, movement, _judge(movement, direction))
 
 
@@ -169,7 +171,10 @@ def moved(figure: Figure, text: Formatter, compact: bool = True) -> str:
         return f"{name} held at {value}"
     if movement in ("up", "down"):
         verb = "rose" if movement == "up" else "fell"
-        return f"{name} {verb} {change} to {value}" if change else f"{name} {verb} to {value}"
+        before = figure.comparison.value if figure.comparison else None
+        if figure.value == 0 or not change:
+            return f"{name} {verb} from {text.like(figure, before, compact)} to {value}"
+        return f"{name} {verb} {change} to {value}"
     return f"{name} stood at {value}"
 
 
@@ -197,8 +202,10 @@ def ranked_moves(figures: Iterable[Figure], judgement: Judgement, limit: int) ->
     return sorted(chosen, key=size, reverse=True)[:limit]
 
 
-def moves(figures: Sequence[Figure], text: Formatter) -> tuple[Remarks, Remarks]:
-    """What went well and what needs attention: the three largest moves of each kind."""
+def moves(figures: Sequence[Figure], text: Formatter) -> tuple[Remarks, ...]:
+    """What went well and what needs attention: the largest moves; none when nothing can be compared."""
+    if not any(figure.comparison and figure.comparison.change is not None for figure in figures):
+        return ()
 
     def remarks(judgement: Judgement, title: str, way: str) -> Remarks:
         lines = [sentence([moved(figure, text)]) for figure in ranked_moves(figures, judgement, 3)]
@@ -212,29 +219,38 @@ def moves(figures: Sequence[Figure], text: Formatter) -> tuple[Remarks, Remarks]
 
 def tally(figures: Iterable[Figure], period: Period) -> str:
     """How many figures went which way: the second line of a report."""
-    judged = [f.comparison.judgement for f in figures if f.comparison and f.direction != "neutral"]
-    better, worse = judged.count("better"), judged.count("worse")
-    level = len(judged) - better - worse
-    if not judged:
-        return ""
-    return (
-        f"Of {len(judged)} figures with a good direction, {better} moved the right way against "
-        f"{period.before}, {worse} the wrong way, and {level} did not move or cannot be compared."
+    judged = [
+        figure.comparison.judgement
+        for figure in figures
+        if figure.comparison and figure.direction != "neutral" and figure.comparison.change is not None
+    ]
+    kinds: tuple[tuple[Judgement, str], ...] = (
+        ("better", "better"),
+        ("worse", "worse"),
+        ("neutral", "unchanged"),
     )
+    said = [f"{judged.count(kind)} {word}" for kind, word in kinds if kind in judged]
+    if not said:
+        return ""
+    said[0] = said[0].replace(" ", " figure is " if said[0].startswith("1 ") else " figures are ", 1)
+    return f"Against {period.before}, {sentence(said)}"
 
 
-def small_print(tenant: Tenant, period: Period, text: Formatter) -> tuple[str, ...]:
+def small_print(tenant: Tenant, period: Period, text: Formatter, empty: bool) -> tuple[str, ...]:
     """Notes that stand under every report."""
-    notes = [
+    before = period.previous
+    ended = period.end <= tenant.complete_date
+    notes = (
         f"Data as of {text.moment(tenant.as_of)} ({tenant.timezone}). Days, weeks and months are those of "
         f"{tenant.timezone}; weeks begin on {tenant.week_start.capitalize()}.",
-        f"Changes compare with {period.before}, {text.period(period.previous.start, period.previous.end, period.frequency)}. "  # noqa: E501
-        "Shares and rates change in percentage points. Unchanged means a change below 0.05%.",
+        ""
+        if ended
+        else f"{text.day(period.end)} had not ended when the data was taken: figures are partial.",
+        f"Changes compare with {period.before}, {text.period(before.start, before.end, period.frequency)}. "
+        "Rates change in percentage points. Unchanged: the change is too small for the digits shown.",
         f"Money is in {tenant.currency}. Amounts on cards are rounded; tables give them to the minor unit.",
-    ]
-    if period.end > tenant.complete_date:
-        notes.insert(1, f"{text.day(period.end)} had not ended when the data was taken: figures are partial.")
-    return tuple(notes)
+    )
+    return tuple(note for note in notes[: 1 if empty else None] if note)
 
 
 #: Settings that change figures: what a report says when one differs from its default.
@@ -289,14 +305,14 @@ def document(
         period_words=text.period(period.start, period.end, period.frequency),
         as_of=tenant.as_of,
         timezone=tenant.timezone,
-        headline=headline,
+        headline=headline or f"The figures of {period.this}.",
         standfirst=standfirst,
         brand=brand,
         locale=request.locale,
         front=front,
         sections=sections,
         definitions=definitions,
-        notes=small_print(tenant, period, text) + notes,
+        notes=small_print(tenant, period, text, bool(empty)) + notes,
         empty=empty,
         warnings=warnings,
     )  # fmt: skip

@@ -7,7 +7,7 @@ in it. Does not belong here: queries (data/) and looks (formats/, report_templat
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -60,7 +60,10 @@ PARTS = (
             "failed_payments", "recovered_payments", "outstanding_invoices", "outstanding_invoice_amount",
             "runway_months",
         ),
-        ("mrr", "nrr", "arr"),
+        (
+            "mrr", "nrr", "arpa", "active_subscriptions", "past_due_subscriptions",
+            "outstanding_invoice_amount",
+        ),
         ("mrr", "nrr", "arpa", "active_subscriptions"),
     ),
     Part(
@@ -70,7 +73,7 @@ PARTS = (
             "total_customers", "new_customers", "reactivated_customers", "churned_customers",
             "customer_churn_rate", "ltv", "cac", "ltv_to_cac", "payback_months", "marketing_spend",
         ),
-        ("total_customers", "customer_churn_rate"),
+        ("total_customers", "customer_churn_rate", "new_customers", "ltv", "churned_customers"),
         ("total_customers", "customer_churn_rate"),
     ),
     Part(
@@ -80,8 +83,8 @@ PARTS = (
             "dau", "wau", "mau", "stickiness", "total_sessions", "avg_session_seconds", "active_suppliers",
             "active_couples", "total_suppliers", "total_couples",
         ),
-        ("mau", "stickiness", "dau"),
-        ("mau", "total_sessions", "dau", "avg_session_seconds"),
+        ("mau", "total_sessions", "stickiness", "avg_session_seconds", "wau", "dau"),
+        ("mau", "total_sessions", "stickiness", "avg_session_seconds"),
     ),
     Part(
         "activation",
@@ -90,7 +93,7 @@ PARTS = (
             "signups", "activated_users", "activation_rate", "file_upload_rate", "worklog_creation_rate",
             "report_generation_rate",
         ),
-        ("activation_rate", "signups"),
+        ("activation_rate", "signups", "activated_users"),
         ("signups", "activation_rate"),
     ),
     Part(
@@ -100,7 +103,7 @@ PARTS = (
             "new_leads", "leads_contacted", "leads_qualified", "leads_converted", "leads_lost",
             "lead_conversion_rate",
         ),
-        ("new_leads", "lead_conversion_rate"),
+        ("new_leads", "lead_conversion_rate", "leads_converted", "leads_qualified", "leads_contacted"),
         ("new_leads", "lead_conversion_rate"),
     ),
     Part(
@@ -110,7 +113,7 @@ PARTS = (
             "total_calls", "calls_completed", "calls_missed", "calls_failed", "call_success_rate",
             "avg_call_seconds",
         ),
-        ("total_calls", "call_success_rate"),
+        ("total_calls", "call_success_rate", "avg_call_seconds", "calls_completed", "calls_missed"),
         ("total_calls", "call_success_rate"),
     ),
     Part(
@@ -120,24 +123,27 @@ PARTS = (
             "clients_coordinated", "vendors_collaborating", "active_vendor_pairs", "avg_coordination_hours",
             "vendor_satisfaction",
         ),
-        ("clients_coordinated", "vendor_satisfaction"),
+        ("clients_coordinated", "active_vendor_pairs", "vendor_satisfaction", "avg_coordination_hours"),
         ("clients_coordinated", "active_vendor_pairs"),
     ),
     Part(
         "jobs",
         "Jobs",
         ("total_jobs", "jobs_succeeded", "jobs_failed", "job_success_rate", "avg_job_seconds"),
-        ("job_success_rate",),
+        ("job_success_rate", "total_jobs", "avg_job_seconds"),
         ("total_jobs", "job_success_rate"),
     ),
     Part(
         "operations",
         "Operations",
         ("api_requests", "api_error_rate", "api_p50_ms", "api_p95_ms", "uptime_rate", "avg_cpu_load"),
-        ("uptime_rate", "api_error_rate"),
+        ("uptime_rate", "api_error_rate", "api_p95_ms", "api_requests"),
         ("api_p95_ms", "uptime_rate"),
     ),
 )  # fmt: skip
+
+#: Which of the metrics of engagement leads it; `mau` where none is named here.
+LEADING = {"daily": "dau", "weekly": "wau"}
 
 #: Steps of the MRR bridge in order, each with its sign.
 BRIDGE = (
@@ -181,12 +187,23 @@ def _parts_with_data(
     """Sections wanted, each with the metrics the tenant has; none when the period recorded nothing."""
     wanted = parameters.get("sections")
     parts = []
-    for part in PARTS:
+    for part in (_led_by(part, LEADING.get(shelf.period.frequency, "mau")) for part in PARTS):
         metrics = tuple(m for m in part.metrics if m in present and m in shelf.catalogue)
         if metrics and (wanted is None or part.key in wanted):
             parts.append((part, metrics))
     silent = all(_silent(shelf, metrics) for _, metrics in parts)
     return [] if silent else parts
+
+
+def _led_by(part: Part, metric: str) -> Part:
+    """A section with one of its metrics first; others are left as they are."""
+    if metric not in part.metrics:
+        return part
+
+    def lead(metrics: tuple[str, ...]) -> tuple[str, ...]:
+        return (metric, *(name for name in metrics if name != metric))
+
+    return replace(part, cards=lead(part.cards), charts=lead(part.charts))
 
 
 def _silent(shelf: Shelf, metrics: tuple[str, ...]) -> bool:
@@ -239,7 +256,7 @@ def _highlights(shelf: Shelf, parts: list[tuple[Part, tuple[str, ...]]]) -> list
         and shelf.value(part.cards[rank]) is not None
     ]
     chosen = order[:MOST_CARDS]
-    reading = [metric for part in PARTS for metric in part.cards]
+    reading = [metric for part, _ in parts for metric in part.cards]
     return sorted(chosen, key=reading.index)
 
 
@@ -255,10 +272,10 @@ def _section(shelf: Shelf, part: Part, metrics: tuple[str, ...], movements: Mapp
             part.key, part.title, f"Nothing was recorded for {part.title.lower()} {period.this}.", ()
         )
     figures = tuple(shelf.figure(metric) for metric in metrics)
-    told = [f for f in figures if f.key in part.cards and f.value is not None][:2]
-    charts = tuple(
-        chart for metric in part.charts if metric in metrics and (chart := shelf.trend(metric))
-    )[:2]  # fmt: skip
+    by_key = {figure.key: figure for figure in figures if figure.value is not None}
+    told = [by_key[metric] for metric in part.cards if metric in by_key][:2]
+    drawn = [metric for metric in part.charts if metric in metrics and shelf.trend(metric)][:2]
+    charts = tuple(chart for m in drawn if (chart := shelf.trend(m, wide=len(drawn) == 1)))
     blocks: list[Block] = []
     if part.key == "revenue" and (bridge := _bridge(shelf, movements)):
         blocks.append(Charts((bridge,)))
@@ -297,7 +314,7 @@ def _bridge(shelf: Shelf, movements: Mapping[str, Number]) -> Chart | None:
     start, end = shelf.value("mrr", shelf.period.previous.start), shelf.value("mrr")
     assert start is not None and end is not None
     steps = _steps(movements)
-    sample = shelf.blank("mrr")
+    sample = replace(shelf.blank("mrr"), label="MRR")
     values: tuple[Number, ...] = (start, *(amount for _, amount in steps), end)
     names = ("Start", *(label for label, _ in steps), "End")
     labels = tuple(
@@ -305,9 +322,9 @@ def _bridge(shelf: Shelf, movements: Mapping[str, Number]) -> Chart | None:
         for name, value in zip(names, values, strict=True)
     )
     told = ", ".join(f"{figure.label.lower()} {shelf.text.figure(figure, True)}" for figure in labels)
-    return Chart("mrr_bridge", f"{sample.label}: from start to end", "bridge", names,
+    return Chart("mrr_bridge", f"{sample.label} from start to end", "bridge", names,
                  (Series(sample.label, values),), sample, f"{sample.label}: {told}.", labels=labels,
-                 wide=True)  # fmt: skip
+                 note="columns do not begin at zero", wide=True)  # fmt: skip
 
 
 def _empty(shelf: Shelf, extent: tuple[Any, Any] | None) -> str:

@@ -90,6 +90,7 @@ class Book:
     period: Period
     text: Formatter
     days: Mapping[date, query.Counts]
+    first_day: date
 
     def sum(self, count: str, first: date, last: date) -> Decimal:
         """A count added up over the days of a period."""
@@ -97,8 +98,11 @@ class Book:
         return sum((Decimal(self.days[day].get(count) or 0) for day in span if day in self.days), Decimal(0))
 
     def value(self, measure: Measure, period: Period) -> Number | None:
-        """The measure over a period; None when there is nothing to divide by, or no row at all."""
-        if not any(period.start <= day <= period.end for day in self.days):
+        """The measure over a period; None when there is nothing to divide by, and before the first row.
+
+        A day without a row after the first had no lead and no call: its counts are 0.
+        """
+        if period.end < self.first_day:
             return None
         total = self.sum(measure.numerator, period.start, period.end)
         if measure.denominator is None:
@@ -140,12 +144,13 @@ def build(conn: rows.Connection, request: ReportRequest, text: Formatter, brand:
     days = query.read_days(conn, scope, first, period.end)
     for day, talk in query.read_talk(conn, scope, first, period.end).items():
         days.setdefault(day, {}).update(talk)
-    book = Book(tenant, period, text, days)
+    extent = query.read_extent(conn, scope)
+    book = Book(tenant, period, text, days, extent[0] if extent else date.max)
     if not (
         book.sum("new_leads", period.start, period.end) or book.sum("total_calls", period.start, period.end)
     ):
         return common.document(request, tenant, period, text, brand,
-                               empty=_empty(tenant, text, query.read_extent(conn, scope)))  # fmt: skip
+                               empty=_empty(tenant, text, extent))  # fmt: skip
     sections = [
         _leads(book),
         _funnel(conn, book, scope),

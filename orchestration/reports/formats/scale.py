@@ -35,17 +35,15 @@ class Scale:
         return self.y(min(max(Decimal(0), self.low), self.high))
 
 
-def nice_scale(
-    values: Sequence[Decimal], top: float, bottom: float, *, whole: bool = False, cut: bool = False
-) -> Scale:
+def nice_scale(values: Sequence[Decimal], top: float, bottom: float, *, whole: bool = False) -> Scale:
     """A scale around the values with about three round ticks; it holds zero unless the values lie far off.
 
-    `whole` keeps ticks on whole numbers, `cut` leaves out the empty part below even when it is small.
+    `whole` keeps ticks on whole numbers.
     """
     low, high = min(values), max(values)
     spread = high - low
     far = spread < max(abs(low), abs(high)) * _FLAT
-    if not (far or cut) or low <= 0 <= high:
+    if not far or low <= 0 <= high:
         low, high = min(low, Decimal(0)), max(high, Decimal(0))
     elif spread == 0:
         low, high = (
@@ -59,6 +57,13 @@ def nice_scale(
     count = int((last - first) / step)
     ticks = tuple(first + step * index for index in range(count + 1))
     return Scale(first, last, top, bottom, ticks)
+
+
+def cut_scale(values: Sequence[Decimal], top: float, bottom: float) -> Scale:
+    """A scale without ticks that fills the picture, with room below the smallest value for a column."""
+    low, high = min(values), max(values)
+    room = (high - low) / 4 or abs(high) / 4 or Decimal(1)
+    return Scale(low - room, high, top, bottom, ())
 
 
 def _step(least: Decimal, whole: bool) -> Decimal:

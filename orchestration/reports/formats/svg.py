@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from orchestration.reports.brand import Palette
 from orchestration.reports.document import Chart, Figure
-from orchestration.reports.formats.scale import Scale, nice_scale
+from orchestration.reports.formats.scale import Scale, cut_scale, nice_scale
 from orchestration.reports.formatting import Formatter
 
 INK, QUIET, RULE, PALE = "#1d2125", "#5c646c", "#d9dcdf", "#c3c9cf"
@@ -83,24 +83,25 @@ def _text_width(words: str, size: float = 6.8) -> float:
     return len(words) * size * 0.6
 
 
-def _grid(canvas: Canvas, scale: Scale, sample: Figure, text: Formatter, right: float) -> None:
-    """Horizontal lines with their values above the left end; the zero line is darker."""
-    for tick in scale.ticks:
+def _grid(canvas: Canvas, scale: Scale, sample: Figure, text: Formatter, right: float) -> float:
+    """Horizontal lines with their values above the left end; gives where the drawing may begin."""
+    labels = text.axis(sample, scale.ticks)
+    for tick, label in zip(scale.ticks, labels, strict=True):
         y = scale.y(tick)
         canvas.line(0, y, right, y, INK if tick == 0 else RULE, 0.6 if tick == 0 else 0.5)
-        canvas.text(0, y - 2.2, text.axis(sample, tick))
+        canvas.text(0, y - 2.2, label)
+    return 6 + max(_text_width(label) for label in labels)
 
 
 def _line(chart: Chart, text: Formatter, frequency: str, palette: Palette) -> Markup:
-    width, height = (WIDE, 138.0) if chart.wide else (NARROW, 104.0)
+    width, height = (WIDE, 150.0) if chart.wide else (NARROW, 104.0)
     canvas = Canvas(width, height, [])
     values = chart.series[0].values
     known = [Decimal(value) for value in values if value is not None]
     end_words = text.figure(chart.end, True) if chart.end else ""
     right = width - _text_width(end_words, 8.5) - 8
     scale = nice_scale(known, top=14, bottom=height - 16, whole=chart.sample.format == "integer")
-    _grid(canvas, scale, chart.sample, text, right)
-    left = 6 + max(_text_width(text.axis(chart.sample, tick)) for tick in scale.ticks)
+    left = _grid(canvas, scale, chart.sample, text, right)
     step = (right - left) / max(len(values) - 1, 1)
     points = [
         (left + index * step, scale.y(Decimal(value))) if value is not None else None
@@ -108,11 +109,6 @@ def _line(chart: Chart, text: Formatter, frequency: str, palette: Palette) -> Ma
     ]
     for run in _runs(points):
         path = " ".join(f"{x:.2f},{y:.2f}" for x, y in run)
-        if scale.low == 0:
-            area = (
-                f"{run[0][0]:.2f},{scale.y(Decimal(0)):.2f} {path} {run[-1][0]:.2f},{scale.y(Decimal(0)):.2f}"
-            )
-            canvas.shapes.append(f'<polygon points="{area}" fill="{palette.tint}"/>')
         canvas.shapes.append(
             f'<polyline points="{path}" fill="none" stroke="{palette.primary}" stroke-width="1.5" '
             'stroke-linejoin="round" stroke-linecap="round"/>'
@@ -146,9 +142,12 @@ def _date_axis(
     canvas: Canvas, days: Sequence[date | str], text: Formatter, frequency: str, left: float, step: float,
     height: float,
 ) -> None:  # fmt: skip
-    """First, middle and last day, each under its point."""
+    """First and last day and some between, each under its point."""
     last = len(days) - 1
-    for index, anchor in ((0, "start"), (last // 2, "middle"), (last, "end")):
+    parts = 4 if last * step > NARROW else 2
+    for part in range(parts + 1):
+        index = round(last * part / parts)
+        anchor = "start" if part == 0 else "end" if part == parts else "middle"
         day = days[index]
         words = text.short_date(day, frequency) if isinstance(day, date) else day
         x = left + index * step
@@ -162,8 +161,7 @@ def _columns(chart: Chart, text: Formatter, palette: Palette) -> Markup:
     canvas = Canvas(width, height, [])
     known = [Decimal(v) for series in chart.series for v in series.values if v is not None]
     scale = nice_scale([*known, Decimal(0)], top=24, bottom=height - 16, whole=True)
-    _grid(canvas, scale, chart.sample, text, width)
-    left = 6 + max(_text_width(text.axis(chart.sample, tick)) for tick in scale.ticks)
+    left = _grid(canvas, scale, chart.sample, text, width)
     slot = (width - left) / len(chart.x)
     colours = (PALE, palette.primary) if len(chart.series) > 1 else (palette.primary,)
     for series, colour in zip(chart.series, colours, strict=True):
@@ -185,7 +183,7 @@ def _columns(chart: Chart, text: Formatter, palette: Palette) -> Markup:
 
 def _bridge(chart: Chart, text: Formatter, palette: Palette) -> Markup:
     """First and last column from zero (or from a cut axis), steps floating between, values written above."""
-    width, height = WIDE, 142.0
+    width, height = WIDE, 132.0
     canvas = Canvas(width, height, [])
     values = [Decimal(value or 0) for value in chart.series[0].values]
     spans, level = [], Decimal(0)
@@ -194,7 +192,7 @@ def _bridge(chart: Chart, text: Formatter, palette: Palette) -> Markup:
         level = value if index in (0, len(values) - 1) else level + value
         spans.append((begin, level))
     ends = [edge for span in spans[1:-1] for edge in span] + [values[0], values[-1]]
-    scale = nice_scale(ends, top=20, bottom=height - 18, cut=True)
+    scale = cut_scale(ends, top=14, bottom=height - 18)
     slot = width / len(values)
     for index, ((begin, end), label) in enumerate(zip(spans, chart.labels, strict=True)):
         whole = index in (0, len(values) - 1)
