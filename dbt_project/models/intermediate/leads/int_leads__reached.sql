@@ -57,25 +57,21 @@ history as (
     select
         changes.tenant_id,
         changes.lead_id,
-        {% for step in steps %}
-            min(changes.changed_at) filter (where changes.status = '{{ step }}') as {{ step }}_at,
+        {% for status in ['new'] + steps %}
+            min(changes.changed_at) filter (where changes.status = '{{ status }}') as {{ status }}_at,
+            max(changes.changed_at)
+            filter (where changes.status = '{{ status }}' and changes.changed_at < tenants.as_of)
+                as last_{{ status }}_at,
         {% endfor %}
-        array_agg(distinct changes.status) as statuses,
-        bool_or(changes.changed_at >= tenants.as_of) as goes_on_after_as_of,
-        (
-            array_agg(changes.status order by changes.changed_at desc, changes.loaded_at desc, changes.change_id desc)
-            filter (where changes.changed_at < tenants.as_of)
-        )[1] as last_status
+        max(changes.changed_at) as last_changed_at
     from {{ ref('stg_platform__tenants') }} as tenants
+    inner join {{ ref('stg_leads__lead_status_changes') }} as changes on tenants.tenant_id = changes.tenant_id
     {% if is_incremental() %}
-        inner join {{ dirty_entities('lead') }} as dirty on tenants.tenant_id = dirty.tenant_id
+        inner join {{ dirty_entities('lead') }} as dirty
+            on
+                changes.tenant_id = dirty.tenant_id
+                and changes.lead_id = dirty.entity_id
     {% endif %}
-    inner join {{ ref('stg_leads__lead_status_changes') }} as changes
-        on
-            tenants.tenant_id = changes.tenant_id
-            {% if is_incremental() %}
-                and dirty.entity_id = changes.lead_id
-            {% endif %}
     group by 1, 2
 ),
 
@@ -92,19 +88,29 @@ moments as (
         leads.timezone,
         leads.branch_timezone,
         {% for step in steps %}
-            case when leads.status = '{{ step }}' then coalesce(history.{{ step }}_at, leads.status_since)
+            case
+                when leads.status = '{{ step }}' then coalesce(history.{{ step }}_at, leads.status_since)
                 else history.{{ step }}_at
             end as {{ step }}_at,
         {% endfor %}
-        -- What came at or after as_of is not known yet: the status is the last one reached before.
+        -- The lead's own status lies ahead when a change does, or when nothing but the lead itself tells of it;
+        -- then the last change before as_of holds, of several at one instant the furthest step.
         case
             when
-                coalesce(history.goes_on_after_as_of, false)
-                or (
-                    leads.status_since >= leads.as_of
-                    and not coalesce(leads.status = any(history.statuses), false)
-                )
-                then coalesce(history.last_status, 'new')
+                history.last_changed_at >= leads.as_of
+                or leads.status_since >= leads.as_of
+                and case leads.status
+                    {% for status in ['new'] + steps %}
+                        when '{{ status }}' then history.{{ status }}_at is null
+                    {% endfor %}
+                end
+                then case
+                    greatest({% for status in ['new'] + steps %}history.last_{{ status }}_at{{ ', ' if not loop.last }}{% endfor %})
+                    {% for status in steps | reverse %}
+                        when history.last_{{ status }}_at then '{{ status }}'
+                    {% endfor %}
+                    else 'new'
+                end
             else leads.status
         end as status
     from leads_to_follow as leads
