@@ -1,7 +1,7 @@
 """One build of the marts at a time: lock, plan, dbt, checks, close.
 
-Belongs here: the life of a build, whoever starts it (command line, Dagster, tests). Does not belong here: what has
-to be repaired (plan.py), how dbt is called (dbt.py) and the figures themselves (dbt_project/).
+Belongs here: the life of a build, whoever starts it (command line, Dagster, tests). Does not belong here:
+what has to be repaired (plan.py), how dbt is called (dbt.py) and the figures themselves (dbt_project/).
 """
 
 from __future__ import annotations
@@ -47,10 +47,12 @@ class Build:
 
     @property
     def dbt_args(self) -> list[str]:
+        """Arguments of the one dbt command of this build."""
         return build_args(full_refresh=self.full_refresh)
 
     @property
     def failed_models(self) -> list[NodeResult]:
+        """Nodes that ended in an error or were not reached because of one."""
         return [r for r in self.results if r.status in ("error", "fail", "skipped", "runtime error")]
 
 
@@ -66,6 +68,12 @@ class BuildResult:
     failed_checks: list[dict[str, Any]]
     seconds: float
 
+    @property
+    def failed_tenants(self) -> list[str]:
+        """Tenants with an error among the problems or a failed blocking check: their reports are held."""
+        found = [*self.problems, *self.failed_checks]
+        return sorted({row["tenant_id"] for row in found if row["severity"] == "error"})
+
 
 def build(
     settings: Settings,
@@ -78,8 +86,8 @@ def build(
 ) -> BuildResult:
     """Bring the marts to `as_of`: a moment, or a bare date for the end of that local day (default: now).
 
-    Raises MetricpressError when a model fails, another build holds the lock for too long, the tenant is unknown or
-    as_of lies before what was built.
+    Raises MetricpressError when a model fails, another build holds the lock for too long, the tenant is
+    unknown or as_of lies before what was built.
     """
     started = time.monotonic()
     with open_build(
@@ -110,8 +118,8 @@ def open_build(
 ) -> Iterator[Build]:
     """Hold the lock, plan, and let the caller run dbt; then record the outcome.
 
-    The caller puts the results of dbt into `Build.results`. A clean exit without failed models completes the build;
-    anything else marks it failed and leaves the plan for the next one.
+    The caller puts the results of dbt into `Build.results`. A clean exit without failed models completes the
+    build; anything else marks it failed and leaves the plan for the next one.
     """
     request = Request(as_of, full_refresh, tenant, forced)
     with connect(settings, "pipeline", autocommit=True, application_name="metricpress-build") as conn:
@@ -125,7 +133,7 @@ def open_build(
                     _failure(failed), remedy="The next build repeats what is left.", exit_code=1
                 )
             if not (current.is_empty or current.results):
-                raise MetricpressError("dbt reported no result for a build that had work to do.", exit_code=1)
+                raise MetricpressError("dbt reported nothing for a build that had work to do.", exit_code=1)
             with conn.transaction():
                 _record_checks(conn, current)
                 _complete(conn, current)
@@ -171,9 +179,10 @@ def _begin(conn: psycopg.Connection, settings: Settings, request: Request) -> Bu
         )
         row = conn.execute(
             """
-            insert into build.builds (as_of, as_of_date, tenant_id, full_refresh, forced_from, forced_to, snapshot,
-                project_hash)
-            values (%s, %s, %s, %s, %s, %s, pg_current_snapshot(), %s) returning build_id
+            insert into build.builds (
+                as_of, as_of_date, tenant_id, full_refresh, forced_from, forced_to, project_hash, snapshot
+            )
+            values (%s, %s, %s, %s, %s, %s, %s, pg_current_snapshot()) returning build_id
             """,
             (
                 request.moment,
@@ -196,7 +205,8 @@ def _complete(conn: psycopg.Connection, current: Build) -> None:
     for table in ("dirty_spans", "dirty_entities", "dirty_tenants", "changed_days"):
         conn.execute(
             sql.SQL(
-                "delete from build.{} as d using build.tenants as t where t.tenant_id = d.tenant_id and t.in_build"
+                "delete from build.{} as d using build.tenants as t "
+                "where t.tenant_id = d.tenant_id and t.in_build"
             ).format(sql.Identifier(table))
         )
     conn.execute("delete from build.tenants where is_removed and in_build")
@@ -207,7 +217,7 @@ def _complete(conn: psycopg.Connection, current: Build) -> None:
 
 
 def _record_checks(conn: psycopg.Connection, current: Build) -> None:
-    """The outcome of each data test per tenant: rows for tenants with failures, one row with none for a clean test."""
+    """The outcome of each data test: a row for each tenant with failing rows, or one row when it is clean."""
     for result in current.results:
         if result.kind != "test":
             continue
@@ -216,14 +226,18 @@ def _record_checks(conn: psycopg.Connection, current: Build) -> None:
         counts = _failures_by_tenant(conn, result.relation) if result.failures else []
         for tenant_id, failed_rows in counts or [(None, result.failures)]:
             conn.execute(
-                "insert into reporting.check_results (build_id, mart, check_name, severity, tenant_id, failed_rows) "
-                "values (%s, %s, %s, %s, %s, %s)",
+                """
+                insert into reporting.check_results (
+                    build_id, mart, check_name, severity, tenant_id, failed_rows
+                )
+                values (%s, %s, %s, %s, %s, %s)
+                """,
                 (*name, tenant_id or "(all)", failed_rows),
             )
 
 
 def _failures_by_tenant(conn: psycopg.Connection, relation: str | None) -> Sequence[tuple[str | None, int]]:
-    """Failing rows by tenant from the table in which dbt stored them; a test without tenant_id concerns all."""
+    """Failing rows by tenant, from where dbt stored them; a test without tenant_id concerns all tenants."""
     if relation is None:
         return []
     columns = conn.execute(

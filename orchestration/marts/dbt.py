@@ -1,7 +1,7 @@
 """How dbt is called: where the project lies, its environment, its arguments, and one run in this process.
 
-Belongs here: everything that knows dbt's command line. Does not belong here: what has to be built (plan.py), when
-and under which lock (build.py). dbt is imported only when it runs: the import takes seconds.
+Belongs here: everything that knows dbt's command line. Does not belong here: what has to be built (plan.py),
+when and under which lock (build.py). dbt is imported only when it runs: the import takes seconds.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from orchestration.settings import Settings
 from orchestration.warehouse.connection import database_url
 
 PROJECT_DIR = Path(__file__).resolve().parents[2] / "dbt_project"
+PROJECT_ARGS = ("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR))
 
 #: Called after each finished node with (nodes finished, nodes in all, name of the node).
 Progress = Callable[[int, int, str], None]
@@ -56,8 +57,14 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
 
 
 def build_args(*, full_refresh: bool) -> list[str]:
-    """Arguments of the dbt command that builds and checks all models; unit tests belong to the test suite."""
-    return ["build", "--exclude-resource-type", "unit_test", *(["--full-refresh"] if full_refresh else [])]
+    """Arguments of the dbt command that builds and checks the models; unit tests belong to the test suite.
+
+    Views stand since the last full refresh, which any change of the models' SQL brings about.
+    """
+    command = ["build", "--exclude-resource-type", "unit_test"]
+    return (
+        [*command, "--full-refresh"] if full_refresh else [*command, "--exclude", "config.materialized:view"]
+    )
 
 
 def project_hash(project_dir: Path = PROJECT_DIR) -> str:
@@ -95,9 +102,8 @@ def run_dbt(
 
     with _environment(environment):
         outcome = dbtRunner(callbacks=[on_event]).invoke(
-            [*args, "--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR), "--log-level", "none",
-             "--log-level-file", "warn"]
-        )  # fmt: skip
+            [*args, *PROJECT_ARGS, "--log-level", "none", "--log-level-file", "warn"]
+        )
     if outcome.exception is not None:
         raise MetricpressError(
             f"dbt could not run: {outcome.exception}",

@@ -1,10 +1,11 @@
 """What a build has to repair: recorded changes become dirty days, entities and tenants.
 
-Belongs here: reading raw.changes, the tenants' clocks and settings, and writing schema `build`. Does not belong
-here: the SQL of the models (dbt_project/) and running them (build.py).
+Belongs here: reading raw.changes, the tenants' clocks and settings, and writing schema `build`. Does not
+belong here: the SQL of the models (dbt_project/) and running them (build.py).
 
-The plan is one transaction. It takes away the recorded changes that are committed by then; a load that commits
-later is seen by the next build. What it writes stays until a build completes, so a failed build loses nothing.
+The plan is one transaction. It takes away the recorded changes that are committed by then; a load that
+commits later is seen by the next build. What it writes stays until a build completes, so a failed build loses
+nothing.
 """
 
 from __future__ import annotations
@@ -60,13 +61,13 @@ KIND_OF_TABLE = {
 WHOLE_TENANT_TABLES = ("branches",)
 
 #: Settings and identity that figures depend on: a change of one dirties the tenant.
-_TENANT_FACTS = """name, timezone, currency, week_start, gross_margin, past_due_days, churn_on, activation_events,
-    mau_window_days, retention_cohorts"""
+_TENANT_FACTS = """name, timezone, currency, week_start, gross_margin, past_due_days, churn_on,
+    activation_events, mau_window_days, retention_cohorts"""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for: a moment or a bare local day (None: now), for all tenants or one, with forced days."""
+    """What was asked for: a moment or a bare local day (None: now), all tenants or one, forced days."""
 
     as_of: datetime | date | None = None
     full_refresh: bool = False
@@ -75,10 +76,12 @@ class Request:
 
     @property
     def moment(self) -> datetime | None:
+        """The moment asked for, when it was one."""
         return self.as_of if isinstance(self.as_of, datetime) else None
 
     @property
     def day(self) -> date | None:
+        """The bare day asked for, when it was one."""
         return None if self.as_of is None or isinstance(self.as_of, datetime) else self.as_of
 
 
@@ -93,6 +96,7 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
+        """Nothing to repair."""
         return self.spans == 0 and self.entities == 0
 
 
@@ -126,7 +130,8 @@ def make_plan(conn: psycopg.Connection, build_id: UUID, request: Request) -> Pla
 
 def _require_tenant(conn: psycopg.Connection, tenant: str) -> None:
     known = conn.execute(
-        "select 1 from raw.tenants where tenant_id = %s union all select 1 from build.tenants where tenant_id = %s",
+        "select 1 from raw.tenants where tenant_id = %s "
+        "union all select 1 from build.tenants where tenant_id = %s",
         (tenant, tenant),
     ).fetchone()
     if known is None:
@@ -191,12 +196,12 @@ def _refuse_going_back(conn: psycopg.Connection, request: Request) -> None:
         raise MetricpressError(
             f"Tenant {tenant!r} has been built as of {built:%Y-%m-%d %H:%M %Z}; "
             f"{asked:%Y-%m-%d %H:%M %Z} would go back in time.",
-            remedy="Add --full-refresh to build everything anew as of the earlier moment, or give a later --as-of.",
+            remedy="Add --full-refresh to build everything anew, or give a later --as-of.",
         )
 
 
 def _take_changes(conn: psycopg.Connection, tenant: str | None) -> None:
-    """Changes that name no tenant (rates, truncate) concern all: they are taken by whatever build comes first."""
+    """Changes that name no tenant (rates, truncate) concern all: whatever build comes first takes them."""
     conn.execute(
         """
         create temporary table taken on commit drop as
@@ -274,12 +279,17 @@ def _spread_changes(conn: psycopg.Connection) -> None:
 
 
 def _dirty_tenants(conn: psycopg.Connection, request: Request) -> None:
-    """Tenants that are new, gone, changed in a fact that figures depend on, or truncated: everything of theirs."""
+    """Tenants that are new, gone, changed in a fact that figures depend on, or truncated: all of theirs."""
     conn.execute(
         f"""
         insert into build.dirty_tenants (tenant_id, reason)
-        select n.tenant_id, case when b.tenant_id is null then 'new' when n.as_of < b.as_of then 'clock went back'
-            else 'settings changed' end
+        select
+            n.tenant_id,
+            case
+                when b.tenant_id is null then 'new'
+                when n.as_of < b.as_of then 'clock went back'
+                else 'settings changed'
+            end
         from next_tenants as n
         left join build.tenants as b using (tenant_id)
         where
@@ -302,7 +312,9 @@ def _dirty_tenants(conn: psycopg.Connection, request: Request) -> None:
         """
         insert into build.dirty_tenants (tenant_id, reason)
         select b.tenant_id, 'removed' from build.tenants as b
-        where not exists (select from raw.tenants as t where t.tenant_id = b.tenant_id and t.deleted_at is null)
+        where not exists (
+            select from raw.tenants as t where t.tenant_id = b.tenant_id and t.deleted_at is null
+        )
         on conflict do nothing
         """
     )
@@ -318,9 +330,11 @@ def _dirty_tenants(conn: psycopg.Connection, request: Request) -> None:
     conn.execute(
         """
         insert into build.dirty_entities (tenant_id, kind, entity_id)
-        select d.tenant_id, 'lead', l.lead_id from build.dirty_tenants as d join raw.leads as l using (tenant_id)
+        select d.tenant_id, 'lead', l.lead_id
+        from build.dirty_tenants as d join raw.leads as l using (tenant_id)
         union
-        select d.tenant_id, 'user', u.user_id from build.dirty_tenants as d join raw.users as u using (tenant_id)
+        select d.tenant_id, 'user', u.user_id
+        from build.dirty_tenants as d join raw.users as u using (tenant_id)
         union
         select d.tenant_id, 'user', e.user_id
         from build.dirty_tenants as d join raw.activation_events as e using (tenant_id)
@@ -464,7 +478,10 @@ def _merge_spans(conn: psycopg.Connection) -> None:
         update spans
         set span = daterange(lower(span), upper(span) - 1 + greatest(t.mau_window_days, 31), '[]')
         from next_tenants as t
-        where t.tenant_id = spans.tenant_id and spans.domain = 'activity_window' and upper(span) < date '2199-01-01'
+        where
+            t.tenant_id = spans.tenant_id
+            and spans.domain = 'activity_window'
+            and upper(span) < date '2199-01-01'
         """
     )
     # A branch's local day may be the day before or after the tenant's.
@@ -504,7 +521,9 @@ def _merge_spans(conn: psycopg.Connection) -> None:
 def _adopt_clocks(conn: psycopg.Connection) -> None:
     conn.execute(
         f"""
-        insert into build.tenants (tenant_id, {_TENANT_FACTS}, as_of, as_of_date, complete_date, in_build, is_removed)
+        insert into build.tenants (
+            tenant_id, {_TENANT_FACTS}, as_of, as_of_date, complete_date, in_build, is_removed
+        )
         select tenant_id, {_TENANT_FACTS}, as_of, as_of_date, complete_date, true, false from next_tenants
         on conflict (tenant_id) do update set
             ({_TENANT_FACTS}, as_of, as_of_date, complete_date, in_build, is_removed) =
@@ -515,11 +534,18 @@ def _adopt_clocks(conn: psycopg.Connection) -> None:
         """
         update build.tenants as b
         set
-            is_removed = not exists (
-                select from raw.tenants as t where t.tenant_id = b.tenant_id and t.deleted_at is null
-            ),
-            in_build = exists (select from next_tenants as n where n.tenant_id = b.tenant_id)
-                or not exists (select from raw.tenants as t where t.tenant_id = b.tenant_id and t.deleted_at is null)
+            is_removed = not known.is_known,
+            in_build = not known.is_known
+                or exists (select from next_tenants as n where n.tenant_id = b.tenant_id)
+        from (
+            select
+                k.tenant_id,
+                exists (
+                    select from raw.tenants as t where t.tenant_id = k.tenant_id and t.deleted_at is null
+                ) as is_known
+            from build.tenants as k
+        ) as known
+        where known.tenant_id = b.tenant_id
         """
     )
     conn.execute("analyze build.tenants, build.dirty_spans, build.dirty_entities")
@@ -539,7 +565,8 @@ def _run_when_built(conn: psycopg.Connection, table: str, sql: str) -> None:
 #: Invoices, spend and finance inputs in another currency than the tenant's, at a rate that changed.
 _TENANTS_OF_RATES = """
     with money as (
-        select tenant_id, upper(currency) as currency, issued_at as moment, null::date as day from raw.invoices
+        select tenant_id, upper(currency) as currency, issued_at as moment, null::date as day
+        from raw.invoices
         union all
         select tenant_id, upper(currency), null, spend_date from raw.marketing_spend
         union all
