@@ -90,8 +90,8 @@ def add(conn: Connection, subscription: Subscription, template_dir: Path | None 
         row = conn.execute(
             """
             insert into reporting.report_subscriptions (tenant_id, name, branch_id, report, parameters,
-                frequency, delivery_time, delivery_days, timezone, formats, delivery_method, recipients, locale,
-                misfire_policy, max_lateness, starts_on)
+                frequency, delivery_time, delivery_days, timezone, formats, delivery_method, recipients,
+                locale, misfire_policy, max_lateness, starts_on)
             values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
             returning subscription_id
             """,

@@ -13,10 +13,13 @@ from email.utils import format_datetime, parseaddr
 
 from orchestration.delivery.channels.parcel import Parcel
 
+#: Not every server takes 8-bit lines; encoded text passes everywhere.
+POLICY = SMTP.clone(cte_type="7bit")
+
 
 def compose(parcel: Parcel, sender: str) -> EmailMessage:
     """The message for one recipient; `sender` may carry a display name."""
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=POLICY)
     message["From"] = sender
     message["To"] = parcel.recipient
     message["Subject"] = parcel.subject
