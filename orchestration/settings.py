@@ -31,6 +31,7 @@ class Settings:
     smtp_url: str | None = field(default=None, repr=False)
     mail_from: str = "metricpress@localhost"
     refresh_minutes: int = 5
+    operator: str | None = None
     stripe_api_key: str | None = field(default=None, repr=False)
     stripe_api_base: str = "https://api.stripe.com"
     slack_bot_token: str | None = field(default=None, repr=False)
@@ -53,6 +54,7 @@ class Settings:
             smtp_url=_url(env, "METRICPRESS_SMTP_URL", SMTP_SCHEMES),
             mail_from=_get(env, "METRICPRESS_MAIL_FROM") or cls.mail_from,
             refresh_minutes=_minutes(env, "METRICPRESS_REFRESH_MINUTES", cls.refresh_minutes),
+            operator=_get(env, "METRICPRESS_OPERATOR"),
             stripe_api_key=_get(env, "STRIPE_API_KEY"),
             stripe_api_base=_get(env, "STRIPE_API_BASE") or cls.stripe_api_base,
             slack_bot_token=_get(env, "SLACK_BOT_TOKEN"),

@@ -1,0 +1,136 @@
+"""What a person sees beside an asset in the UI: row counts, the newest row, a small plot, pictures, links.
+
+Belongs here: reading these facts from the warehouse and turning them into dagster metadata. Does not belong
+here: figures of the business, which reports and dashboards show.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import psycopg
+from psycopg import sql
+
+#: Above this many rows PostgreSQL's estimate stands in for a count, which would read the whole table.
+EXACT_COUNT_BELOW = 1_000_000
+PLOT_DAYS = 60
+PLOT_WIDTH, PLOT_HEIGHT, PLOT_BASE = 480, 96, 80
+#: Columns that date a row of a mart, in the order of preference.
+DATE_COLUMNS = (
+    "metric_date", "period_start", "movement_date", "month", "cohort_month", "cohort_week", "cohort_start",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """Rows of a table, whether that is an estimate, and rows per day (or week, month) of its date column."""
+
+    rows: int
+    is_estimate: bool
+    date_column: str | None
+    per_day: Sequence[tuple[date, int]]
+
+
+def table_facts(conn: psycopg.Connection[Any], schema: str, table: str) -> TableFacts:
+    """Count the rows of one table, and those of its newest PLOT_DAYS dates when it has a date column."""
+    name = sql.Identifier(schema, table)
+    columns = {
+        row[0]
+        for row in conn.execute(
+            "select column_name from information_schema.columns where table_schema = %s and table_name = %s",
+            (schema, table),
+        )
+    }
+    rows, is_estimate = row_count(conn, schema, table)
+    date_column = next((c for c in DATE_COLUMNS if c in columns), None)
+    if date_column is None:
+        return TableFacts(rows, is_estimate, None, ())
+    query = sql.SQL(
+        "select {day}::date, count(*) from {table} where {day} is not null"
+        " group by 1 order by 1 desc limit {days}"
+        if rows <= EXACT_COUNT_BELOW
+        else "select {day}::date, count(*) from {table}"
+        " where {day} > (select max({day}) from {table}) - {days} group by 1 order by 1 desc"
+    ).format(day=sql.Identifier(date_column), table=name, days=sql.Literal(PLOT_DAYS))
+    per_day = tuple((row[0], row[1]) for row in reversed(conn.execute(query).fetchall()))
+    return TableFacts(rows, is_estimate, date_column, per_day)
+
+
+def row_count(conn: psycopg.Connection[Any], schema: str, table: str) -> tuple[int, bool]:
+    """Rows of a table, and whether that is PostgreSQL's estimate because the table is large."""
+    found = conn.execute(
+        "select reltuples::bigint from pg_class where oid = to_regclass(%s)",
+        (sql.Identifier(schema, table).as_string(conn),),
+    ).fetchone()
+    estimate = found[0] if found else 0
+    if estimate > EXACT_COUNT_BELOW:
+        return estimate, True
+    counted = conn.execute(
+        sql.SQL("select count(*) from {}").format(sql.Identifier(schema, table))
+    ).fetchone()
+    assert counted is not None  # count(*) gives one row
+    return counted[0], False
+
+
+def table_metadata(facts: TableFacts) -> dict[str, Any]:
+    """The facts as metadata: `dagster/row_count` feeds the plot over time that the UI draws by itself."""
+    metadata: dict[str, Any] = {"dagster/row_count": facts.rows}
+    if facts.is_estimate:
+        metadata["row_count_is_estimate"] = True
+    if facts.per_day:
+        metadata["newest"] = facts.per_day[-1][0].isoformat()
+        metadata["rows_by_" + str(facts.date_column)] = picture(
+            bar_plot([(day.isoformat(), float(n)) for day, n in facts.per_day]), "svg+xml", "rows by date"
+        )
+    return metadata
+
+
+def bar_plot(points: Sequence[tuple[str, float]]) -> bytes:
+    """A small bar chart as SVG: one bar a label from zero; first and last label and maximum written."""
+    top = max((value for _, value in points), default=0.0)
+    step = PLOT_WIDTH / max(len(points), 1)
+    bars = []
+    for position, (label, value) in enumerate(points):
+        height = 0.0 if top == 0 else value / top * (PLOT_BASE - 14)
+        bars.append(
+            f'<rect x="{position * step:.2f}" y="{PLOT_BASE - height:.2f}" width="{step * 0.8:.2f}"'
+            f' height="{height:.2f}" fill="#3b6ea8"><title>{label}: {value:g}</title></rect>'
+        )
+    ends = (points[0][0], points[-1][0]) if points else ("", "")
+    text = 'font-family="sans-serif" font-size="10" fill="#555"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {PLOT_WIDTH} {PLOT_HEIGHT}"'
+        f' width="{PLOT_WIDTH}" height="{PLOT_HEIGHT}" role="img">'
+        f'<rect width="{PLOT_WIDTH}" height="{PLOT_HEIGHT}" fill="#fff"/>{"".join(bars)}'
+        f'<text x="0" y="10" {text}>max {top:,.0f}</text>'
+        f'<text x="0" y="{PLOT_HEIGHT - 4}" {text}>{ends[0]}</text>'
+        f'<text x="{PLOT_WIDTH}" y="{PLOT_HEIGHT - 4}" text-anchor="end" {text}>{ends[1]}</text></svg>'
+    ).encode()
+
+
+def picture(data: bytes, subtype: str, alternative: str) -> dg.MarkdownMetadataValue:
+    """An image inside the event log as markdown: the UI shows it without a file server."""
+    return dg.MetadataValue.md(
+        f"![{alternative}](data:image/{subtype};base64,{base64.b64encode(data).decode()})"
+    )
+
+
+def file_link(path: Path) -> dg.PathMetadataValue:
+    """The path of a finished file, which the UI offers to copy."""
+    return dg.MetadataValue.path(str(path.absolute()))
+
+
+def markdown_table(rows: Sequence[Mapping[str, object]]) -> dg.MarkdownMetadataValue:
+    """Rows with the same keys as a markdown table; an empty sequence gives an empty text."""
+    if not rows:
+        return dg.MetadataValue.md("")
+    head = list(rows[0])
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines += ["| " + " | ".join(str(row[name]).replace("|", "\\|") for name in head) + " |" for row in rows]
+    return dg.MetadataValue.md("\n".join(lines))
