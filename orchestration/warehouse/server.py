@@ -17,6 +17,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -30,6 +31,7 @@ HOST = "127.0.0.1"
 USER = "metricpress"
 DATABASE = "metricpress"
 START_SECONDS = 60
+CRASH_SECONDS = 15
 #: Tuned for one machine that does other work beside: about 400 MB at most, builds before many users.
 TUNING = {
     "listen_addresses": f"'{HOST}'",
@@ -158,19 +160,37 @@ class EmbeddedServer:
             access = Access(_free_port(), access.password, access.bi_password, access.durable)
         _write(folder / "server.json", json.dumps(asdict(access)), account)
         _write(data / "metricpress.conf", _configuration(access), account)
-        command: list[str | Path] = [programs / "pg_ctl", "start", "-D", data, "-l", folder / "log", "-w"]
+        _drop_stale_pid(data)
+        deadline = time.monotonic() + CRASH_SECONDS
+        while not self._run(folder, account, programs):
+            reason = _tail(folder / "log")
+            # A crashed server's last processes are still ending.
+            if "shared memory block" not in reason or time.monotonic() > deadline:
+                raise MetricpressError(
+                    f"the embedded PostgreSQL did not start: {reason}",
+                    remedy=f"Read {self.log}. Or set METRICPRESS_DATABASE_URL to your own PostgreSQL.",
+                )
+            time.sleep(0.2)
+        return access
+
+    @staticmethod
+    def _run(folder: Path, account: Account, programs: Path) -> bool:
+        """Start the server and wait until it takes connections; False when it does not."""
+        command: list[str | Path] = [
+            programs / "pg_ctl",
+            "start",
+            "-D",
+            folder / "data",
+            "-l",
+            folder / "log",
+        ]
         started = account.run(
-            [*command, "-t", str(START_SECONDS)],
+            [*command, "-w", "-t", str(START_SECONDS)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,  # the server inherits it: a pipe would never end
             stderr=subprocess.DEVNULL,
         )
-        if started.returncode != 0:
-            raise MetricpressError(
-                f"the embedded PostgreSQL did not start: {_last_line(folder / 'log')}",
-                remedy=f"Read {self.log}. Or set METRICPRESS_DATABASE_URL to a PostgreSQL of your own.",
-            )
-        return access
+        return started.returncode == 0
 
     def _make_cluster(self, folder: Path, account: Account, programs: Path, durable: bool) -> Access:
         access = Access(_free_port(), secrets.token_urlsafe(24), secrets.token_urlsafe(24), durable)
@@ -248,6 +268,23 @@ def _write(path: Path, text: str, account: Account) -> None:
     partial.replace(path)
 
 
+def _drop_stale_pid(data: Path) -> None:
+    """Remove postmaster.pid when its process is dead or, after a restart of the machine, another program.
+
+    PostgreSQL itself only asks whether the process exists. It still finds out when processes of a crashed
+    server use the data.
+    """
+    file = data / "postmaster.pid"
+    if not file.exists() or not Path("/proc/self").exists():
+        return
+    try:
+        command = Path(f"/proc/{int(file.read_text().split()[0])}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        command = b""
+    if b"postgres" not in command or os.fsencode(data) not in command:
+        file.unlink()
+
+
 def _free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -265,6 +302,9 @@ def _free_port() -> int:
     return port
 
 
-def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-    return lines[-1] if lines else "no reason given"
+def _tail(log: Path) -> str:
+    """The last error in the server's log, with its level."""
+    lines = log.read_text(errors="replace").strip().splitlines()[-8:] if log.exists() else []
+    levels = ("FATAL:", "PANIC:", "ERROR:")
+    errors = [line for line in lines if any(level in line for level in levels)] or lines
+    return errors[-1] if errors else "no reason given"

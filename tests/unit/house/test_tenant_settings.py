@@ -1,0 +1,119 @@
+"""Settings and targets of a tenant: types and vocabularies, and what an error says."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.errors import MetricpressError
+from orchestration.warehouse.metric_targets import check_number, target_from
+from orchestration.warehouse.tenant_settings import SETTINGS, check_setting
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("gross_margin", "0.85", Decimal("0.85")),
+        ("gross_margin", 1, Decimal(1)),
+        ("past_due_days", "30", 30),
+        ("past_due_days", "none", None),
+        ("past_due_days", None, None),
+        ("churn_on", "intent", "intent"),
+        ("activation_events", "upload, report,upload", ["upload", "report"]),
+        ("activation_events", ["upload"], ["upload"]),
+        ("mau_window_days", "28", 28),
+        ("mau_window_days", "default", 30),
+        ("retention_cohorts", "", []),
+        ("retention_cohorts", "signup,recurring", ["signup", "recurring"]),
+        ("locale", "pt-PT", "pt_PT"),
+        ("allowed_recipient_domains", "Example.com, board.example.org", ["example.com", "board.example.org"]),
+        ("allowed_recipient_domains", "none", None),
+        ("clock_stops_at", "2024-03-31T23:00:00-05:00", datetime(2024, 4, 1, 4, tzinfo=UTC)),
+        ("brand.colours.primary", "#1F4E79", "#1f4e79"),
+        ("brand.logo", "data:image/png;base64,AAAA", "data:image/png;base64,AAAA"),
+    ],
+)
+def test_good_values(name: str, value: Any, expected: Any) -> None:
+    assert check_setting(name, value) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("gross_margin", "80"),
+        ("gross_margin", "NaN"),
+        ("gross_margin", "Infinity"),
+        ("gross_margin", "eighty"),
+        ("gross_margin", "none"),
+        ("past_due_days", "-1"),
+        ("past_due_days", "1.5"),
+        ("past_due_days", True),
+        ("churn_on", "End"),
+        ("activation_events", ""),
+        ("activation_events", ["upload", 7]),
+        ("activation_events", 7),
+        ("mau_window_days", "0"),
+        ("mau_window_days", "367"),
+        ("retention_cohorts", "signup,first_visit"),
+        ("locale", "klingon"),
+        ("locale", ""),
+        ("allowed_recipient_domains", "@example.com"),
+        ("allowed_recipient_domains", "example"),
+        ("retention_days", "0"),
+        ("clock_stops_at", "2024-03-31"),
+        ("clock_stops_at", "2024-03-31T23:00:00"),
+        ("clock_stops_at", "soon"),
+        ("brand.colours.primary", "navy"),
+        ("brand.logo", "/nowhere/logo.png"),
+        ("brand.footer", "x" * 201),
+    ],
+)
+def test_bad_values_are_named_with_what_is_expected(name: str, value: Any) -> None:
+    with pytest.raises(MetricpressError) as caught:
+        check_setting(name, value)
+    assert name in str(caught.value)
+    assert caught.value.remedy.startswith("Give ")
+    assert caught.value.exit_code == 2
+
+
+def test_an_unknown_setting_lists_the_known_ones() -> None:
+    with pytest.raises(MetricpressError) as caught:
+        check_setting("gross_margn", "1")
+    assert "gross_margn" in str(caught.value)
+    assert all(name in caught.value.remedy for name in SETTINGS)
+
+
+def test_a_logo_file_becomes_a_data_uri(tmp_path: Path) -> None:
+    logo = tmp_path / "logo.png"
+    logo.write_bytes(b"\x89PNG")
+    assert check_setting("brand.logo", str(logo)) == "data:image/png;base64,iVBORw=="
+
+
+def test_a_target_from_a_file() -> None:
+    target = target_from({"metric": "mrr", "target": "50000.50", "valid_from": "2026-01-01"})
+    assert (target.metric, target.target, target.valid_from) == ("mrr", Decimal("50000.50"), date(2026, 1, 1))
+    assert target.branch_id is None
+    assert not target.is_empty
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"target": 1},
+        {"metric": "mrr", "goal": 1},
+        {"metric": "mrr", "target": "a lot"},
+        {"metric": "mrr", "target": True},
+        {"metric": "mrr", "target": 1, "valid_from": "1st of May"},
+    ],
+)
+def test_bad_targets(values: dict[str, Any]) -> None:
+    with pytest.raises(MetricpressError):
+        target_from(values)
+
+
+def test_none_empties_a_field() -> None:
+    assert check_number("mrr.target", "none") is None
