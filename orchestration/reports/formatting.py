@@ -22,6 +22,7 @@ DASH = "—"
 _CLOSE = Decimal("0.01")
 _COMPACT_FROM = Decimal(1_000_000)
 _WHOLE_FROM = Decimal(10_000)
+_TIMES = ("milliseconds", "seconds", "minutes", "hours")
 _SECONDS = {"seconds": Decimal(1), "minutes": Decimal(60), "hours": Decimal(3600)}
 
 
@@ -56,6 +57,8 @@ class Formatter:
             return DASH
         number = Decimal(value)
         match figure.format:
+            case "decimal" if figure.unit in _TIMES:
+                text = self._duration(number, figure.unit)
             case "integer":
                 text = self._count(number, compact)
             case "percent":
@@ -83,7 +86,7 @@ class Formatter:
             currency = figure.currency or "USD"
             digits = 0 if abs(number) < 1000 else 1
             return format_compact_currency(number, currency, locale=self.locale, fraction_digits=digits)
-        if figure.format == "duration" and figure.unit in _SECONDS:
+        if figure.unit in _SECONDS:
             return self._duration(number, figure.unit)
         suffix = " ms" if figure.unit == "milliseconds" else ""
         if abs(number) >= 10_000:

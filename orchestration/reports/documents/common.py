@@ -35,6 +35,24 @@ from orchestration.reports.formatting import Formatter
 from orchestration.reports.periods import Period
 from orchestration.reports.request import ReportRequest
 
+#: Why a figure is NULL that is not a quotient of two sums.
+_NO_DATA = "the data it needs is not recorded"
+_NO_AMOUNT = "an amount or an exchange rate it needs is missing"
+_NOBODY_PAID = "no customer paid at the start"
+_REASONS = {
+    **dict.fromkeys(
+        ("nrr", "grr", "gross_mrr_churn_rate", "net_mrr_churn_rate", "revenue_churn_rate",
+         "customer_churn_rate", "mrr_growth_rate"),
+        _NOBODY_PAID,
+    ),
+    "arpa": "no customer paid at the end",
+    "ltv": "no customer left, so a lifetime has no end",
+    "cac": "no spend is recorded, or no new customer paid",
+    "ltv_to_cac": "lifetime value or acquisition cost is not known",
+    "payback_months": "acquisition cost or revenue per account is not known",
+    "quick_ratio": "no MRR was lost",
+    "runway_months": "no cash balance and burn are recorded",
+}  # fmt: skip
 #: A change that prints as 0.0 is no change; half of the last printed digit.
 _LEAST_RATE = Decimal("0.0005")
 #: Shares this close to 0 or 1 print with two decimals.
@@ -123,8 +141,8 @@ class Shelf:
         if not point.is_complete:
             return f"{self.period.this} had not ended when the data was taken"
         if point.denominator is not None and point.denominator == 0:
-            return f"there is nothing to divide by: {phrase(row.denominator or 'the base')} is 0"
-        return "the data does not allow it to be computed"
+            return f"there is nothing to divide by ({phrase(row.denominator or 'the base')}: 0)"
+        return _REASONS.get(metric, _NO_AMOUNT if row.format == "money" else _NO_DATA)
 
 
 def line_chart(
@@ -150,10 +168,11 @@ def phrase(title: str) -> str:
 
 
 def definition_text(metric: Metric) -> str:
-    """What the catalogue says about a metric, with its formula."""
+    """What the catalogue says about a metric, with its formula unless that only repeats the metric's name."""
     text = metric.description.strip().rstrip(".")
     formula = metric.formula.strip().rstrip(".")
-    return f"{text}. Formula: {formula}." if formula and formula not in text else f"{text}."
+    telling = formula and formula not in text and metric.metric not in formula.split()
+    return f"{text}. Formula: {formula}." if telling else f"{text}."
 
 
 def definitions(figures: Iterable[Figure]) -> tuple[Definition, ...]:

@@ -55,7 +55,8 @@ PARTS = (
         "Revenue",
         (
             "mrr", "arr", "mrr_growth_rate", "new_mrr", "expansion_mrr", "reactivation_mrr",
-            "contraction_mrr", "churned_mrr", "nrr", "grr", "arpa", "quick_ratio", "trial_mrr",
+            "contraction_mrr", "churned_mrr", "nrr", "grr", "gross_mrr_churn_rate", "net_mrr_churn_rate",
+            "arpa", "quick_ratio", "trial_mrr",
             "committed_mrr", "active_subscriptions", "past_due_subscriptions", "canceled_subscriptions",
             "failed_payments", "recovered_payments", "outstanding_invoices", "outstanding_invoice_amount",
             "runway_months",
@@ -111,7 +112,7 @@ PARTS = (
         "Calls",
         (
             "total_calls", "calls_completed", "calls_missed", "calls_failed", "call_success_rate",
-            "avg_call_seconds",
+            "call_interest_rate", "avg_call_seconds",
         ),
         ("total_calls", "call_success_rate", "avg_call_seconds", "calls_completed", "calls_missed"),
         ("total_calls", "call_success_rate"),
@@ -188,11 +189,17 @@ def _parts_with_data(
     wanted = parameters.get("sections")
     parts = []
     for part in (_led_by(part, LEADING.get(shelf.period.frequency, "mau")) for part in PARTS):
-        metrics = tuple(m for m in part.metrics if m in present and m in shelf.catalogue)
+        metrics = tuple(m for m in part.metrics if _shown(m, shelf, present))
         if metrics and (wanted is None or part.key in wanted):
             parts.append((part, metrics))
     silent = all(_silent(shelf, metrics) for _, metrics in parts)
     return [] if silent else parts
+
+
+def _shown(metric: str, shelf: Shelf, present: frozenset[str]) -> bool:
+    """True for a metric the catalogue knows, the tenant has, and the grain of the report keeps."""
+    twin = metric == "dau" and shelf.period.frequency == "weekly" and "wau" in shelf.series
+    return metric in present and metric in shelf.catalogue and metric in shelf.series and not twin
 
 
 def _led_by(part: Part, metric: str) -> Part:
@@ -221,7 +228,12 @@ def _filled(
     cards = _highlights(shelf, parts)
     told = [shelf.figure(metric) for metric in cards]
     known = [figure for figure in told if figure.value is not None]
-    sections = tuple(_section(shelf, part, metrics, movements) for part, metrics in parts)
+    sections = [_section(shelf, part, metrics, movements) for part, metrics in parts
+                if not _silent(shelf, metrics)]  # fmt: skip
+    if quiet := [part.title.lower() for part, metrics in parts if _silent(shelf, metrics)]:
+        said = common.sentence([*quiet])
+        words = f"Nothing was recorded {shelf.period.this} for {said[0].lower()}{said[1:]}"
+        sections.append(Section("silent", "Without entries", words, ()))
     front: list[Block] = [Cards(tuple(told))]
     front += common.moves(figures, shelf.text)
     trend = next((chart for metric in cards if (chart := shelf.trend(metric, wide=True))), None)
@@ -237,7 +249,7 @@ def _filled(
         headline=headline,
         standfirst=_standfirst(shelf, known[2:4], figures),
         front=tuple(front),
-        sections=sections,
+        sections=tuple(sections),
         definitions=common.definitions(figures),
         warnings=_warnings(shelf, movements),
     )
@@ -267,10 +279,6 @@ def _standfirst(shelf: Shelf, further: list[Figure], figures: list[Figure]) -> s
 
 def _section(shelf: Shelf, part: Part, metrics: tuple[str, ...], movements: Mapping[str, Number]) -> Section:
     period = shelf.period
-    if _silent(shelf, metrics):
-        return Section(
-            part.key, part.title, f"Nothing was recorded for {part.title.lower()} {period.this}.", ()
-        )
     figures = tuple(shelf.figure(metric) for metric in metrics)
     by_key = {figure.key: figure for figure in figures if figure.value is not None}
     told = [by_key[metric] for metric in part.cards if metric in by_key][:2]
@@ -324,7 +332,7 @@ def _bridge(shelf: Shelf, movements: Mapping[str, Number]) -> Chart | None:
     told = ", ".join(f"{figure.label.lower()} {shelf.text.figure(figure, True)}" for figure in labels)
     return Chart("mrr_bridge", f"{sample.label} from start to end", "bridge", names,
                  (Series(sample.label, values),), sample, f"{sample.label}: {told}.", labels=labels,
-                 note="columns do not begin at zero", wide=True)  # fmt: skip
+                 wide=True)  # fmt: skip
 
 
 def _empty(shelf: Shelf, extent: tuple[Any, Any] | None) -> str:

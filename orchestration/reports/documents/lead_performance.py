@@ -38,7 +38,11 @@ STAFF_ROWS = 20
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure of this report: a sum of counts, or a quotient of two."""
+    """A figure of this report: a sum of counts, or a quotient of two.
+
+    `metric` names the row of the catalogue that holds its title, definition and direction; where there is
+    none, those given here serve.
+    """
 
     key: str
     label: str
@@ -48,32 +52,37 @@ class Measure:
     unit: str = "count"
     direction: Direction = "up"
     definition: str = ""
+    metric: str = ""
 
 
 MEASURES = (
-    Measure("new_leads", "New leads", "new_leads", definition="Leads created in the period"),
+    Measure("new_leads", "New leads", "new_leads", metric="new_leads",
+            definition="Leads created in the period"),
     Measure("converted_leads", "Converted leads", "converted_leads",
             definition="Of the leads created in the period, those converted by the time of the data"),
     Measure("conversion_rate", "Lead conversion rate", "converted_leads", "new_leads", "percent", "rate",
-            definition="Converted leads / new leads, both of the leads created in the period"),
+            definition="Converted leads / new leads, both of the leads created in the period",
+            metric="lead_conversion_rate"),
     Measure("converted_on_day", "Conversions closed", "converted_on_day",
-            definition="Leads first converted in the period, whenever they were created"),
+            definition="Leads first converted in the period, whenever they were created",
+            metric="leads_converted"),
     Measure("lost_on_day", "Leads lost", "lost_on_day", direction="down",
-            definition="Leads first lost in the period, whenever they were created"),
+            definition="Leads first lost in the period, whenever they were created", metric="leads_lost"),
     Measure("calls_per_lead", "Calls per lead", "lead_calls", "new_leads", "decimal", "ratio", "neutral",
             "Calls, on any day, with the leads created in the period / those leads"),
     Measure("total_calls", "Calls", "total_calls", direction="neutral",
-            definition="Calls that began in the period"),
+            definition="Calls that began in the period", metric="total_calls"),
     Measure("calls_completed", "Completed calls", "calls_completed",
-            definition="Of the calls, those completed"),
+            definition="Of the calls, those completed", metric="calls_completed"),
     Measure("call_success_rate", "Call success rate", "calls_completed", "total_calls", "percent", "rate",
-            definition="Completed calls / all calls"),
+            definition="Completed calls / all calls", metric="call_success_rate"),
     Measure("calls_interested", "Interested", "calls_interested",
             definition="Completed calls with the outcome interested"),
     Measure("interest_rate", "Interest rate", "calls_interested", "calls_completed", "percent", "rate",
-            definition="Completed calls with the outcome interested / completed calls"),
+            definition="Completed calls with the outcome interested / completed calls",
+            metric="call_interest_rate"),
     Measure("avg_call_seconds", "Average call", "call_seconds", "timed_calls", "duration", "seconds",
-            "neutral", "Seconds talked / completed calls with a duration"),
+            "neutral", "Seconds talked / completed calls with a duration", "avg_call_seconds"),
 )  # fmt: skip
 CARDS = (
     "new_leads", "conversion_rate", "converted_on_day", "total_calls", "call_success_rate", "interest_rate",
@@ -91,6 +100,7 @@ class Book:
     text: Formatter
     days: Mapping[date, query.Counts]
     first_day: date
+    catalogue: Mapping[str, rows.Metric]
 
     def sum(self, count: str, first: date, last: date) -> Decimal:
         """A count added up over the days of a period."""
@@ -116,12 +126,20 @@ class Book:
         value = self.value(measure, self.period)
         before = self.value(measure, self.period.previous)
         base = COUNT_NAMES.get(measure.denominator or "", "the base")
-        reason = "" if value is not None else f"there is nothing to divide by: {base} are 0"
+        reason = "" if value is not None else f"there is nothing to divide by ({base}: 0)"
+        row = self.catalogue.get(measure.metric)
+        direction = row.direction if row else measure.direction
         return Figure(
-            key, measure.label, value, measure.format, measure.unit, None, measure.direction,
-            f"{measure.definition}.", reason,
-            common.compare(value, before, self.period, measure.format, measure.direction),
-        )  # fmt: skip
+            key,
+            row.title if row else measure.label,
+            value,
+            measure.format,
+            measure.unit,
+            direction=direction,
+            definition=common.definition_text(row) if row else f"{measure.definition}.",
+            reason=reason,
+            comparison=common.compare(value, before, self.period, measure.format, direction),
+        )
 
     def trend(self, key: str, wide: bool = False) -> Chart | None:
         """The measure over the days or weeks up to this period."""
@@ -145,7 +163,8 @@ def build(conn: rows.Connection, request: ReportRequest, text: Formatter, brand:
     for day, talk in query.read_talk(conn, scope, first, period.end).items():
         days.setdefault(day, {}).update(talk)
     extent = query.read_extent(conn, scope)
-    book = Book(tenant, period, text, days, extent[0] if extent else date.max)
+    catalogue = rows.read_catalogue(conn, [measure.metric for measure in MEASURES if measure.metric])
+    book = Book(tenant, period, text, days, extent[0] if extent else date.max, catalogue)
     if not (
         book.sum("new_leads", period.start, period.end) or book.sum("total_calls", period.start, period.end)
     ):

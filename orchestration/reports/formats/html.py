@@ -11,8 +11,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from jinja2 import TemplateError
+from jinja2.exceptions import SecurityError
 from markupsafe import Markup
 
+from orchestration.errors import MetricpressError
 from orchestration.reports.brand import palette
 from orchestration.reports.document import Chart, Document
 from orchestration.reports.formats import svg
@@ -40,7 +43,14 @@ def page(document: Document, report: ReportType, template_dir: Path | None, css:
         "status_words": STATUS_WORDS,
         "this_period": f"This {GRAIN[document.frequency]}",
     }
-    return environment(template_dir).get_template(report.template).render(context)
+    try:
+        return environment(template_dir).get_template(report.template).render(context)
+    except (TemplateError, SecurityError) as error:
+        raise MetricpressError(
+            f"template {report.template} failed: {type(error).__name__}: {error}",
+            remedy="correct it in the template folder; it sees the document and the formatter, nothing else",
+            exit_code=1,
+        ) from error
 
 
 def render(document: Document, report: ReportType, template_dir: Path | None) -> bytes:

@@ -60,8 +60,10 @@ def nice_scale(values: Sequence[Decimal], top: float, bottom: float, *, whole: b
 
 
 def cut_scale(values: Sequence[Decimal], top: float, bottom: float) -> Scale:
-    """A scale without ticks that fills the picture, with room below the smallest value for a column."""
+    """A scale without ticks, cut below the smallest value where the values lie far above zero."""
     low, high = min(values), max(values)
+    if low <= 0 or high - low >= high * _FLAT:
+        return Scale(min(low, Decimal(0)), max(high, Decimal(0), low + 1), top, bottom, ())
     room = (high - low) / 4 or abs(high) / 4 or Decimal(1)
     return Scale(low - room, high, top, bottom, ())
 

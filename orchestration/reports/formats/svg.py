@@ -196,7 +196,7 @@ def _bridge(chart: Chart, text: Formatter, palette: Palette) -> Markup:
     slot = width / len(values)
     for index, ((begin, end), label) in enumerate(zip(spans, chart.labels, strict=True)):
         whole = index in (0, len(values) - 1)
-        base = scale.bottom if whole else scale.y(begin)
+        base = scale.zero if whole else scale.y(begin)
         tip = scale.y(end)
         falling = not whole and end < begin
         colour = palette.primary if whole else "#8a3324" if falling else "#2f6b4f"
@@ -210,7 +210,9 @@ def _bridge(chart: Chart, text: Formatter, palette: Palette) -> Markup:
         canvas.text(x + slot * 0.34, height - 5, label.label, anchor="middle", size=7.2)
         if index + 1 < len(values):
             canvas.line(x + slot * 0.68, tip, x + slot, tip, QUIET, 0.4)
-    canvas.line(0, scale.bottom, width, scale.bottom, INK, 0.6)
+    canvas.line(0, scale.zero, width, scale.zero, INK, 0.6)
+    if scale.low > 0:
+        canvas.text(0, 7, "Columns do not begin at zero.")
     return canvas.close(chart.alt)
 
 

@@ -1,0 +1,51 @@
+"""Report periods and their calendar."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from orchestration.errors import MetricpressError
+from orchestration.reports.periods import Period
+from orchestration.reports.request import Frequency
+
+
+def test_the_period_before() -> None:
+    assert Period("daily", date(2026, 3, 1), date(2026, 3, 1)).previous.start == date(2026, 2, 28)
+    week = Period("weekly", date(2026, 1, 5), date(2026, 1, 11)).previous
+    assert (week.start, week.end) == (date(2025, 12, 29), date(2026, 1, 4))
+    month = Period("monthly", date(2026, 3, 1), date(2026, 3, 31)).previous
+    assert (month.start, month.end) == (date(2026, 2, 1), date(2026, 2, 28))
+
+
+def test_a_trend_ends_with_the_period() -> None:
+    days = Period("daily", date(2026, 3, 1), date(2026, 3, 1)).trend
+    assert (len(days), days[0], days[-1]) == (30, date(2026, 1, 31), date(2026, 3, 1))
+    months = Period("monthly", date(2026, 3, 1), date(2026, 3, 31)).trend
+    assert (len(months), months[0]) == (13, date(2025, 3, 1))
+    weeks = Period("weekly", date(2026, 3, 30), date(2026, 4, 5)).trend
+    assert (len(weeks), weeks[0]) == (13, date(2026, 1, 5))
+
+
+@pytest.mark.parametrize(
+    ("frequency", "start", "end", "week_start", "fits"),
+    [
+        ("daily", date(2026, 3, 1), date(2026, 3, 1), "monday", True),
+        ("daily", date(2026, 3, 1), date(2026, 3, 2), "monday", False),
+        ("weekly", date(2026, 3, 2), date(2026, 3, 8), "monday", True),
+        ("weekly", date(2026, 3, 2), date(2026, 3, 8), "sunday", False),
+        ("weekly", date(2026, 3, 1), date(2026, 3, 7), "sunday", True),
+        ("weekly", date(2026, 3, 2), date(2026, 3, 7), "monday", False),
+        ("monthly", date(2024, 2, 1), date(2024, 2, 29), "monday", True),
+        ("monthly", date(2024, 2, 1), date(2024, 2, 28), "monday", False),
+    ],
+)
+def test_a_period_is_whole(frequency: Frequency, start: date, end: date, week_start: str, fits: bool) -> None:
+    period = Period(frequency, start, end)
+    if fits:
+        period.check(week_start)
+        return
+    with pytest.raises(MetricpressError) as caught:
+        period.check(week_start)
+    assert caught.value.remedy
