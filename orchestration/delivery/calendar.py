@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import calendar as month_calendar
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Literal, get_args
@@ -95,6 +95,26 @@ def upcoming(schedule: Schedule, after: datetime, count: int) -> list[Due]:
         if due.due_at > after:
             found.append(due)
     return found
+
+
+def latest(schedule: Schedule, until: datetime) -> Due | None:
+    """The last occurrence due at or before `until`, also one before starts_on; None when there is none."""
+    longest_gap = timedelta(days=63)
+    first = until.astimezone(schedule.timezone).date() - longest_gap
+    found = due_between(replace(schedule, starts_on=first), None, until)
+    return found[-1] if found else None
+
+
+def peculiarity(schedule: Schedule, due: Due) -> str:
+    """What is odd about that day's due time, in words; empty on nearly every day."""
+    shown = due.due_at.astimezone(schedule.timezone)
+    if shown.time().replace(tzinfo=None) != schedule.delivery_time:
+        return f"clocks skip {schedule.delivery_time:%H:%M}: sent at {shown:%H:%M}"
+    if shown.replace(fold=1).utcoffset() != shown.utcoffset():
+        return f"{schedule.delivery_time:%H:%M} comes twice: sent at the first"
+    if schedule.frequency == "monthly" and str(due.local_date.day) not in schedule.delivery_days:
+        return "shorter month" if schedule.delivery_days else ""
+    return ""
 
 
 def parse_delivery_days(frequency: Frequency, days: list[str] | tuple[str, ...]) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ from psycopg.rows import class_row
 
 Connection = psycopg.Connection[Any]
 
+STATUSES = ("pending", "rendering", "ready", "sending", "sent", "failed", "unknown", "held", "skipped")
+
 #: Class of the advisory locks by which a dispatcher shows that it lives; the object is its database process.
 DISPATCHER_LOCKS = 730_511
 
@@ -171,6 +173,15 @@ def history(
         {"tenant": tenant, "status": status, "limit": limit},
         "order by o.due_at desc, d.created_at desc, d.recipient limit %(limit)s",
     )
+
+
+def figures(conn: Connection, outcome: Outcome) -> dict[str, Any]:
+    """The figures a delivered report shows, as they were printed."""
+    row = conn.execute(
+        "select report_data from reporting.report_deliveries where tenant_id = %s and delivery_id = %s",
+        (outcome.tenant_id, outcome.delivery_id),
+    ).fetchone()
+    return dict(row[0]) if row and row[0] else {}
 
 
 def lookup(conn: Connection, key: str) -> list[Outcome]:

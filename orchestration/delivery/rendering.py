@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -98,17 +98,31 @@ def render_and_keep(
 
 def keep(report: RenderedReport, promise: Promise, output_dir: Path, key: str) -> list[dict[str, Any]]:
     """Write the rendered files below `output_dir`; returns their entries for the ledger."""
-    period = period_label(promise.frequency, promise.period_start.isoformat(), promise.period_end.isoformat())
+    period = period_label(promise)
     folder = output_dir / _plain(promise.tenant_id) / promise.report / f"{period}_{key[:12]}"
-    stem = "_".join(
-        _plain(part)
-        for part in (promise.tenant_id, promise.branch_id, promise.report, promise.frequency, period)
-        if part
-    )
+    stem = file_stem(promise)
     entries = [_kept(folder / f"{stem}.{name}", name, content) for name, content in report.files.items()]
     text = _kept(folder / MAIL_TEXT, MAIL_TEXT, text_body(report).encode())
     html = _kept(folder / MAIL_HTML, MAIL_HTML, report.html_body.encode())
     return [*entries, {**text, "subject": " ".join(report.title.split())}, html]
+
+
+def preview(conn: Connection, request: ReportRequest, formats: Sequence[str], folder: Path) -> list[Path]:
+    """Render into a folder, under the names the mail would carry, the mail's own parts beside them."""
+    report = render(conn, request, formats)
+    stem = file_stem(request)
+    files = {f"{stem}.{name}": content for name, content in report.files.items()}
+    files |= {f"{stem}.{MAIL_TEXT}": text_body(report).encode()}
+    files |= {f"{stem}.{MAIL_HTML}": report.html_body.encode()}
+    for name, content in files.items():
+        write_atomically(folder / name, content)
+    return [folder / name for name in files]
+
+
+def file_stem(asked: Promise | ReportRequest) -> str:
+    """Tenant, branch, report, frequency and period as the name of a file."""
+    parts = (asked.tenant_id, asked.branch_id, asked.report, asked.frequency, period_label(asked))
+    return "_".join(_plain(part) for part in parts if part)
 
 
 def intact(files: Iterable[Mapping[str, Any]]) -> bool:
@@ -162,11 +176,13 @@ def figures_json(figures: Mapping[str, Any]) -> str:
     return "{" + ", ".join(f"{json.dumps(key)}: {literal(value)}" for key, value in figures.items()) + "}"
 
 
-def period_label(frequency: str, start: str, end: str) -> str:
-    """A period as part of a file name: 2026-11-20, 2026-11-16_2026-11-22, 2026-11."""
-    if frequency == "monthly":
-        return start[:7]
-    return end if frequency == "daily" else f"{start}_{end}"
+def period_label(asked: Promise | ReportRequest) -> str:
+    """The period as part of a file name: 2026-11-20, 2026-11-16_2026-11-22, 2026-11."""
+    if asked.frequency == "monthly":
+        return f"{asked.period_start:%Y-%m}"
+    if asked.frequency == "daily":
+        return asked.period_end.isoformat()
+    return f"{asked.period_start}_{asked.period_end}"
 
 
 def _value(figure: Figure, text: Formatter) -> str:

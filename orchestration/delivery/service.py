@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -24,15 +26,16 @@ from orchestration.delivery.ledger import Ledger, Rendition
 from orchestration.delivery.outcome import DispatchResult
 from orchestration.delivery.planning import plan
 from orchestration.delivery.readiness import Readiness, readiness
-from orchestration.delivery.records import Delivery, Outcome, Promise
+from orchestration.delivery.records import Delivery, Promise
 from orchestration.delivery.rendering import Content
 from orchestration.errors import MetricpressError
+from orchestration.reports import ReportRequest
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 
 Connection = psycopg.Connection[Any]
-#: Called as advance(steps, total=..., description=...), as orchestration.cli.console.progress yields it.
-Progress = Callable[..., None]
+#: Called after each report with (done, total, name).
+Progress = Callable[[int, int, str], None]
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +101,29 @@ def dispatch(
     return DispatchResult(planned, tuple(outcomes), tuple(problems))
 
 
+def rehearse(settings: Settings, now: datetime, tenant: str | None = None) -> DispatchResult:
+    """What `dispatch` would do, without writing: `ready` would be sent, `pending` would wait and why."""
+    with connect(settings, "pipeline", application_name="metricpress deliver --dry-run") as conn:
+        book = Ledger(conn)
+        planned, problems = plan(conn, now, tenant)
+        for promise in records.promises(conn, now, tenant):
+            book.screen(promise)
+        outcomes = []
+        for outcome in records.outcomes(conn, book.touched, now, tenant, None):
+            judged = readiness(conn, outcome.tenant_id, outcome.period_end)
+            status = "ready" if judged.is_ready else "pending"
+            told = replace(outcome, delivery_status=status, reason=judged.reason or None)
+            outcomes.append(told if outcome.delivery_status == "pending" else outcome)
+        conn.rollback()
+    return DispatchResult(planned, tuple(outcomes), tuple(problems))
+
+
+def preview(settings: Settings, request: ReportRequest, formats: Sequence[str], folder: Path) -> list[Path]:
+    """Render a report into a folder; nothing is recorded, no data is waited for."""
+    with connect(settings, "pipeline", application_name="metricpress deliver preview") as conn:
+        return rendering.preview(conn, request, formats, folder)
+
+
 def retry_at(now: datetime, attempts: int, retry_after: float | None = None) -> datetime | None:
     """When to try again after that many attempts: doubling with jitter; None when it was the last."""
     if attempts >= MAX_ATTEMPTS:
@@ -107,12 +133,10 @@ def retry_at(now: datetime, attempts: int, retry_after: float | None = None) -> 
 
 
 def _each(promises: list[Promise], work: Callable[[Promise], None], progress: Progress | None) -> None:
-    if progress is not None:
-        progress(0, total=len(promises))
-    for promise in promises:
+    for done, promise in enumerate(promises, start=1):
         work(promise)
         if progress is not None:
-            progress(1)
+            progress(done, len(promises), f"{promise.tenant_id}: {promise.subscription}")
 
 
 class _Dispatch:
@@ -214,6 +238,3 @@ def _parcel(promise: Promise, delivery: Delivery, own_id: str, content: Content)
         html=content.html,
         attachments=content.attachments,
     )
-
-
-__all__ = ["DispatchResult", "Outcome", "dispatch", "has_work", "plan_occurrences", "retry_at"]

@@ -82,7 +82,7 @@ def add(conn: Connection, subscription: Subscription, template_dir: Path | None 
 
     Without starts_on the first occurrence is today's, on the subscription's own calendar.
     """
-    tenant = _tenant(conn, subscription.tenant_id)
+    tenant = tenant_of(conn, subscription.tenant_id)
     checked = _checked(subscription, tenant, template_dir)
     zone = ZoneInfo(checked.timezone or tenant.timezone)
     starts_on = checked.starts_on or datetime.now(zone).date()
@@ -152,7 +152,7 @@ def pause(conn: Connection, subscription: Subscription) -> None:
 
 def resume(conn: Connection, subscription: Subscription, today: date | None = None) -> None:
     """Active again from today on its own calendar: the dates of the pause are not caught up."""
-    zone = ZoneInfo(subscription.timezone or _tenant(conn, subscription.tenant_id).timezone)
+    zone = ZoneInfo(subscription.timezone or tenant_of(conn, subscription.tenant_id).timezone)
     _update(
         conn,
         subscription,
@@ -191,26 +191,27 @@ def delete(conn: Connection, subscription: Subscription) -> None:
         )
 
 
-def tenant_calendar(conn: Connection, tenant_id: str) -> tuple[str, str]:
-    """Time zone and week start of a tenant."""
-    tenant = _tenant(conn, tenant_id)
-    return tenant.timezone, tenant.week_start
-
-
 @dataclass(frozen=True)
-class _Tenant:
+class Tenant:
+    """What subscriptions need to know of a tenant; `clock_stops_at`: its history ends there."""
+
     tenant_id: str
     timezone: str
     week_start: str
+    clock_stops_at: datetime | None
+    locale: str
     allowed_domains: list[str] | None
     branches: list[str]
 
 
-def _tenant(conn: Connection, tenant_id: str) -> _Tenant:
-    with conn.cursor(row_factory=class_row(_Tenant)) as cursor:
+def tenant_of(conn: Connection, tenant_id: str) -> Tenant:
+    """The tenant; an unknown one is a MetricpressError."""
+    with conn.cursor(row_factory=class_row(Tenant)) as cursor:
         tenant = cursor.execute(
             """
-            select t.tenant_id, t.timezone, t.week_start, s.allowed_recipient_domains as allowed_domains,
+            select t.tenant_id, t.timezone, t.week_start, s.clock_stops_at,
+                coalesce(s.locale, 'en') as locale,
+                s.allowed_recipient_domains as allowed_domains,
                 array(
                     select b.branch_id from raw.branches as b
                     where b.tenant_id = t.tenant_id and b.deleted_at is null order by b.branch_id
@@ -225,7 +226,7 @@ def _tenant(conn: Connection, tenant_id: str) -> _Tenant:
     return tenant
 
 
-def _checked(subscription: Subscription, tenant: _Tenant, template_dir: Path | None) -> Subscription:
+def _checked(subscription: Subscription, tenant: Tenant, template_dir: Path | None) -> Subscription:
     """The subscription in its stored form; every refusal names the value and what is allowed."""
     report = report_type(subscription.report, template_dir)
     _one_of("frequency", subscription.frequency, FREQUENCIES)
@@ -257,7 +258,7 @@ def _checked(subscription: Subscription, tenant: _Tenant, template_dir: Path | N
     )
 
 
-def _recipients(subscription: Subscription, tenant: _Tenant) -> tuple[str, ...]:
+def _recipients(subscription: Subscription, tenant: Tenant) -> tuple[str, ...]:
     recipients = tuple(dict.fromkeys(text.strip() for text in subscription.recipients if text.strip()))
     if not recipients:
         raise MetricpressError("a subscription needs a recipient", remedy="Give --to, once for each.")
