@@ -68,7 +68,7 @@ boundaries as (
 ),
 
 -- One subscription's step, parted: fx_impact, paused and resumed are told apart, the rest is netted.
-steps as (
+parts as (
     select
         boundaries.tenant_id,
         boundaries.customer_id,
@@ -84,6 +84,13 @@ steps as (
     where boundaries.mrr_before is distinct from boundaries.mrr_after or boundaries.fx_impact <> 0
 ),
 
+steps as (
+    select
+        parts.*,
+        parts.change - parts.fx + parts.paused - parts.resumed as rest
+    from parts
+),
+
 customer_steps as (
     select
         steps.tenant_id,
@@ -94,7 +101,7 @@ customer_steps as (
         sum(steps.fx) as fx,
         sum(steps.paused) as paused,
         sum(steps.resumed) as resumed,
-        sum(steps.change - steps.fx + steps.paused - steps.resumed) as rest
+        sum(steps.rest) as rest
     from steps
     group by steps.tenant_id, steps.customer_id, steps.moved_at
 ),
@@ -172,30 +179,31 @@ kinds as (
 
 -- The subscription that moved most names the row.
 leading_subscriptions as (
-    select distinct on (steps.tenant_id, steps.customer_id, steps.moved_at, parts.place)
-        steps.tenant_id,
-        steps.customer_id,
-        steps.moved_at,
-        parts.place,
+    select distinct on (kinds.tenant_id, kinds.customer_id, kinds.moved_at, kinds.place)
+        kinds.tenant_id,
+        kinds.customer_id,
+        kinds.moved_at,
+        kinds.place,
         steps.subscription_id,
         steps.plan
-    from steps
-    cross join lateral (
-        values
-        (1, abs(steps.fx)),
-        (2, steps.resumed),
-        (3, steps.change - steps.fx + steps.paused - steps.resumed),
-        (4, -(steps.change - steps.fx + steps.paused - steps.resumed)),
-        (5, steps.paused),
-        (6, -(steps.change - steps.fx + steps.paused - steps.resumed))
-    ) as parts (place, weight)
-    where parts.weight > 0 or steps.unknown_change <> 0
+    from kinds
+    inner join steps
+        on
+            kinds.tenant_id = steps.tenant_id
+            and kinds.customer_id = steps.customer_id
+            and kinds.moved_at = steps.moved_at
     order by
-        steps.tenant_id,
-        steps.customer_id,
-        steps.moved_at,
-        parts.place,
-        parts.weight desc,
+        kinds.tenant_id,
+        kinds.customer_id,
+        kinds.moved_at,
+        kinds.place,
+        case kinds.place
+            when 1 then abs(steps.fx)
+            when 2 then steps.resumed
+            when 3 then steps.rest
+            when 5 then steps.paused
+            else -steps.rest
+        end desc,
         steps.subscription_id
 ),
 
