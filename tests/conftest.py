@@ -5,20 +5,22 @@
 `settings`    Settings of a fresh, migrated database for one test.
 `database`    a connection as its owner, for one test; uncommitted work is rolled back at the end.
 `module_settings`, `module_database`: the same, shared by the tests of a module.
-`metricpress` runs the command line in a process of its own against `settings`.
+`metricpress` runs the command line on `settings`.
 
 A database is copied from a template that is migrated once.
 """
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -27,6 +29,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from orchestration.cli.main import run
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.migrate import migrate
@@ -153,25 +156,35 @@ def environment_of(settings: Settings) -> dict[str, str]:
     return environment
 
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 @pytest.fixture
-def metricpress(settings: Settings) -> Run:
-    """`metricpress("tenants", "list", stdin="", **environment)` runs the command as a user does."""
+def metricpress(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., Outcome]:
+    """`metricpress("tenants", "list", stdin="", env={})` runs the command line, in this process."""
 
-    def run(
-        *arguments: str, stdin: str = "", home: Path | None = None, env: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "orchestration.cli.main", *arguments],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            cwd=home or PROJECT,
-            env=environment_of(settings) | {"PYTHONPATH": str(PROJECT)} | dict(env or {}),
-            timeout=600,
-            check=False,
-        )
+    def call(*arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Outcome:
+        out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
+        with monkeypatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            for name in [name for name in os.environ if name.startswith("METRICPRESS_")]:
+                patch.delenv(name)
+            for name, value in (environment_of(settings) | dict(env or {})).items():
+                patch.setenv(name, value)
+            patch.chdir(tmp_path)
+            patch.setattr(sys, "argv", ["metricpress", *arguments])
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), "utf-8"))
+            with pytest.raises(SystemExit) as ended:
+                run()
+        code = ended.value.code
+        texts = [stream.buffer.getvalue().decode() for stream in (out, err) if stream.flush() is None]  # type: ignore[attr-defined]
+        return Outcome(code if isinstance(code, int) else int(code is not None), *texts)
 
-    return run
+    return call

@@ -8,12 +8,14 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import os
+import shutil
 import smtplib
 import ssl
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from textwrap import fill
 from urllib.parse import unquote, urlsplit
 
 import typer
@@ -51,11 +53,16 @@ def doctor(as_json: AsJson = False) -> None:
     else:
         marks = {"fine": "ok", "remark": "--", "broken": "!!"}
         for finding in findings:
-            print(f"{marks[finding.state]}  {finding.check:<13}{finding.detail}")
-            if finding.remedy:
-                print(f"    {'':<13}{finding.remedy}")
+            head = f"{marks[finding.state]}  {finding.check:<13}"
+            for text in filter(None, (finding.detail, finding.remedy)):
+                print(fill(text, _width(), initial_indent=head, subsequent_indent=" " * len(head)))
+                head = " " * len(head)
     if any(finding.state == "broken" for finding in findings):
         raise typer.Exit(EXIT_CHECK_FAILED)
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns
 
 
 def examine() -> list[Finding]:

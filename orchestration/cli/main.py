@@ -39,6 +39,8 @@ COMMANDS = {
     "deliver": ("orchestration.cli.deliver", "Render and send the reports that are due."),
 }
 EXIT_FAULT = 70
+#: SQLSTATEs of a table or schema that is missing.
+NOT_THERE = ("42P01", "3F000")
 EXIT_INTERRUPTED = 130
 
 
@@ -118,11 +120,11 @@ def _fail_unexpectedly(error: Exception) -> None:
     diagnosis = getattr(error, "diag", None)
     if diagnosis is not None and diagnosis.message_primary:
         detail = f" ({diagnosis.message_detail})" if diagnosis.message_detail else ""
-        fail(
-            f"the database refused: {diagnosis.message_primary}{detail}",
-            diagnosis.message_hint or "",
-            EXIT_USAGE,
+        hint = (
+            "" if diagnosis.sqlstate not in NOT_THERE else "Run: metricpress migrate, then metricpress build"
         )
+        message = f"the database refused: {diagnosis.message_primary}{detail}"
+        fail(message, diagnosis.message_hint or hint, EXIT_USAGE)
     fail(
         f"{type(error).__name__}: {error}",
         "This is a fault in metricpress. METRICPRESS_DEBUG=1 shows where it happened.",

@@ -209,13 +209,15 @@ def test_settings_and_targets_are_recorded_for_the_next_build(database: Database
         "insert into reporting.metric_targets (tenant_id, metric, scope, target)"
         " values ('a', 'mrr', 'branch', 1)",
         "insert into reporting.report_templates"
-        " (tenant_id, name, report_type, template_content, template_type) values ('a', 'n', 'executive', '', 'docx')",
+        " (tenant_id, name, report_type, template_content, template_type)"
+        " values ('a', 'n', 'executive', '', 'docx')",
         "insert into reporting.report_subscriptions (tenant_id, name, report, frequency, recipients)"
         " values ('a', 'n', 'executive', 'hourly', '{x}')",
         "insert into reporting.report_subscriptions (tenant_id, name, report, frequency, recipients)"
         " values ('a', 'n', 'executive', 'daily', '{}')",
         "insert into reporting.report_subscriptions"
-        " (tenant_id, name, report, frequency, recipients, timezone) values ('a', 'n', 'executive', 'daily', '{x}', 'Mars/Olympus')",
+        " (tenant_id, name, report, frequency, recipients, timezone)"
+        " values ('a', 'n', 'executive', 'daily', '{x}', 'Mars/Olympus')",
         "insert into reporting.report_subscriptions (tenant_id, name, report, frequency, recipients, formats)"
         " values ('a', 'n', 'executive', 'daily', '{x}', '{docx}')",
         "insert into reporting.report_subscriptions (tenant_id, name, report, frequency, recipients,"
