@@ -195,10 +195,9 @@ def explain(
     if as_json:
         print_json(rows)
         return
-    print(
-        f"{_when(_plain(subscription))} on the clock of {schedule.timezone.key}, about whole days of "
-        f"{schedule.tenant_timezone.key}."
-    )
+    print(f"{_when(_plain(subscription))} on the clock of {schedule.timezone.key}.")
+    if schedule.timezone.key != schedule.tenant_timezone.key:
+        print(f"It is about whole days of the tenant, of {schedule.tenant_timezone.key}.")
     columns = ("due", "utc", "covers", *(("remark",) if any(row["remark"] for row in rows) else ()))
     print_table(rows, columns, empty=f"Nothing: the tenant's history ends on {stops_at}.")
     if not subscription.is_active:

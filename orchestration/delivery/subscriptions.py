@@ -29,6 +29,7 @@ from orchestration.delivery.calendar import (
 )
 from orchestration.delivery.channels import CHANNELS
 from orchestration.errors import MetricpressError
+from orchestration.reports.formatting import parse_locale
 from orchestration.reports.service import FORMATS
 from orchestration.reports.templates import check_parameters, report_type
 
@@ -87,22 +88,23 @@ def add(conn: Connection, subscription: Subscription, template_dir: Path | None 
     zone = ZoneInfo(checked.timezone or tenant.timezone)
     starts_on = checked.starts_on or datetime.now(zone).date()
     try:
-        row = conn.execute(
-            """
-            insert into reporting.report_subscriptions (tenant_id, name, branch_id, report, parameters,
-                frequency, delivery_time, delivery_days, timezone, formats, delivery_method, recipients,
-                locale, misfire_policy, max_lateness, starts_on)
-            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-            returning subscription_id
-            """,
-            (
-                checked.tenant_id, checked.name, checked.branch_id, checked.report,
-                Jsonb(dict(checked.parameters)), checked.frequency, checked.delivery_time,
-                list(checked.delivery_days) or None, checked.timezone, list(checked.formats),
-                checked.delivery_method, list(checked.recipients), checked.locale, checked.misfire_policy,
-                checked.max_lateness, starts_on,
-            ),
-        ).fetchone()  # fmt: skip
+        with conn.transaction():
+            row = conn.execute(
+                """
+                insert into reporting.report_subscriptions (tenant_id, name, branch_id, report, parameters,
+                    frequency, delivery_time, delivery_days, timezone, formats, delivery_method, recipients,
+                    locale, misfire_policy, max_lateness, starts_on)
+                values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                returning subscription_id
+                """,
+                (
+                    checked.tenant_id, checked.name, checked.branch_id, checked.report,
+                    Jsonb(dict(checked.parameters)), checked.frequency, checked.delivery_time,
+                    list(checked.delivery_days) or None, checked.timezone, list(checked.formats),
+                    checked.delivery_method, list(checked.recipients), checked.locale, checked.misfire_policy,
+                    checked.max_lateness, starts_on,
+                ),
+            ).fetchone()  # fmt: skip
     except psycopg.errors.UniqueViolation as error:
         raise MetricpressError(
             f"tenant {checked.tenant_id} already has a subscription named {checked.name!r}",
@@ -233,6 +235,10 @@ def _checked(subscription: Subscription, tenant: Tenant, template_dir: Path | No
     _one_of(f"frequency of report {report.name}", subscription.frequency, report.frequencies)
     _one_of("delivery method", subscription.delivery_method, CHANNELS)
     _one_of("misfire policy", subscription.misfire_policy, MISFIRE_POLICIES)
+    if not subscription.formats:
+        raise MetricpressError("a subscription needs a format", remedy="Give --format pdf.")
+    if subscription.locale is not None:
+        parse_locale(subscription.locale)
     for chosen in subscription.formats:
         _one_of("format", chosen, FORMATS)
     if not subscription.name.strip():

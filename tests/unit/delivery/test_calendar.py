@@ -1,4 +1,4 @@
-"""Due dates, due moments and report periods, with expectations taken from the zones' published clock changes."""
+"""Due dates, due moments and report periods, as the zones' published clock changes say."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_date_the_zone_left_out_has_no_occurrence() -> None:
 
 
 def test_polling_in_steps_finds_each_date_once() -> None:
-    """A dispatcher that looks every ten minutes across both change days finds what one look at the end finds."""
+    """Looking every ten minutes across a change day finds what one look at the end finds."""
     plan = schedule(at="01:45", zone="Australia/Lord_Howe", starts_on=date(2026, 4, 3))
     seen: list[calendar.Due] = []
     now = utc("2026-04-02T00:00")
@@ -145,7 +145,7 @@ def test_weekly(week_start, days, local, start, end) -> None:
 
 
 def test_weekly_default_day_waits_for_the_tenants_week() -> None:
-    """Monday 09:00 in Tokyo is Sunday in New York: the default day is Tuesday, when the week has ended there."""
+    """Monday 09:00 in Tokyo is Sunday in New York: by default Tuesday, when the week has ended there."""
     plan = schedule("weekly", zone="Asia/Tokyo", tenant_zone="America/New_York", starts_on=date(2026, 11, 21))
     (due,) = calendar.upcoming(plan, utc("2026-11-21T12:00"), 1)
     assert (due.local_date, due.period_end) == (date(2026, 11, 24), date(2026, 11, 22))
@@ -176,6 +176,27 @@ def test_delivery_days_and_start_are_kept() -> None:
     found = calendar.due_between(plan, None, utc("2026-11-27T08:59"))
     assert [due.local_date.day for due in found] == [20, 23]  # the 27th is due at 09:00 only
     assert calendar.due_between(plan, date(2026, 11, 23), utc("2026-11-27T08:59")) == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "day", "said"),
+    [
+        ("America/New_York", "02:30", date(2026, 3, 8), "clocks skip 02:30: sent at 03:30"),
+        ("America/New_York", "01:30", date(2026, 11, 1), "01:30 comes twice: sent at the first"),
+        ("America/New_York", "01:30", date(2026, 11, 2), ""),
+        ("Australia/Lord_Howe", "02:15", date(2026, 10, 4), "clocks skip 02:15: sent at 02:45"),
+    ],
+)
+def test_peculiarity_of_change_days(zone, at, day, said) -> None:
+    plan = schedule(at=at, zone=zone)
+    assert calendar.peculiarity(plan, calendar.occurrence(plan, day)) == said
+
+
+def test_latest_looks_behind_the_start() -> None:
+    plan = schedule("monthly", starts_on=date(2026, 12, 1))
+    found = calendar.latest(plan, utc("2026-11-21T12:00"))
+    assert found is not None
+    assert (found.local_date, found.period_start) == (date(2026, 11, 1), date(2026, 10, 1))
 
 
 @pytest.mark.parametrize(
