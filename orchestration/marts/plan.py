@@ -426,6 +426,18 @@ def _follow_clocks(conn: psycopg.Connection) -> None:
         where isfinite(m.old_as_of)
         """
     )
+    # A job counts on the day it started, with the outcome it had by as_of.
+    conn.execute(
+        """
+        insert into spans
+        select m.tenant_id, 'jobs', daterange(day, day, '[]')
+        from moved as m
+        join next_tenants as n using (tenant_id)
+        join raw.jobs as j on j.tenant_id = m.tenant_id and j.finished_at >= m.old_as_of
+        cross join lateral (values ((j.started_at at time zone n.timezone)::date)) as v (day)
+        where isfinite(m.old_as_of)
+        """
+    )
     for statement in _ENTITIES_BY_CLOCK:
         _run_when_built(conn, *statement)
 
@@ -484,10 +496,10 @@ def _merge_spans(conn: psycopg.Connection) -> None:
             and upper(span) < date '2199-01-01'
         """
     )
-    # A branch's local day may be the day before or after the tenant's.
+    # Timezones lie up to 26 hours apart: a branch's local day is up to two days from the tenant's.
     conn.execute(
         """
-        update spans set span = daterange(lower(span) - 1, upper(span), '[]')
+        update spans set span = daterange(lower(span) - 2, upper(span) + 1, '[]')
         where domain in ('calls_branch', 'leads_branch')
         """
     )

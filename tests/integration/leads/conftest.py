@@ -179,14 +179,15 @@ def world(settings: Settings) -> Iterator[World]:
 
 @pytest.fixture
 def leads_world(world: World) -> World:
-    for tenant, zone, week_start in (
-        ("ber", "Europe/Berlin", "monday"),
-        ("nyc", "America/New_York", "sunday"),
-        ("akl", "Pacific/Auckland", "monday"),
+    # Kiritimati and Pago Pago are 25 hours apart.
+    for tenant, zone, branch_zone, week_start in (
+        ("ber", "Europe/Berlin", "America/Los_Angeles", "monday"),
+        ("nyc", "America/New_York", "America/Los_Angeles", "sunday"),
+        ("kir", "Pacific/Kiritimati", "Pacific/Pago_Pago", "monday"),
     ):
         world.put("tenants", tenant_id=tenant, name=tenant, timezone=zone, week_start=week_start)
         world.put("branches", tenant_id=tenant, branch_id="b1", name="One", timezone=None)
-        world.put("branches", tenant_id=tenant, branch_id="b2", name="Two", timezone="America/Los_Angeles")
+        world.put("branches", tenant_id=tenant, branch_id="b2", name="Two", timezone=branch_zone)
         for number in range(1, 61):
             world.put_lead(tenant, number)
         for number in range(1, 51):
