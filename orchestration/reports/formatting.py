@@ -6,6 +6,7 @@ here: markup, and which figures a report shows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -97,14 +98,14 @@ class Formatter:
         """An amount: to the minor unit, or on a card in whole units and from a million on abbreviated."""
         number = Decimal(value)
         if compact and abs(number) >= _COMPACT_FROM:
-            return _clean(format_compact_currency(number, currency, locale=self.locale, fraction_digits=2))
+            return _money(format_compact_currency(number, currency, locale=self.locale, fraction_digits=2))
         if compact and abs(number) >= _WHOLE_FROM:
             whole = number.quantize(Decimal(1))
             pattern = self._whole_money
-            return _clean(
+            return _money(
                 format_currency(whole, currency, format=pattern, locale=self.locale, currency_digits=False)
             )
-        return _clean(format_currency(number, currency, locale=self.locale))
+        return _money(format_currency(number, currency, locale=self.locale))
 
     def change(self, figure: Figure) -> str:
         """The change in words that follow `up` or `down`: `4.2%`, `1.2 points`, or nothing."""
@@ -200,6 +201,11 @@ def _share_digits(figure: Figure, value: Number | None) -> int:
 def _clean(text: str) -> str:
     """A true minus sign; a plain no-break space for the narrow one, which many fonts lack."""
     return _plain_space(text).replace("-", "\u2212")
+
+
+def _money(text: str) -> str:
+    """A currency that has no sign is written as its code, apart from the amount."""
+    return _clean(re.sub(r"(?<=[A-Z]{3})(?=\d)", "\u00a0", text))
 
 
 def _plain_space(text: str) -> str:

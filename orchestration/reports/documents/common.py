@@ -199,11 +199,13 @@ def moved(figure: Figure, text: Formatter, compact: bool = True) -> str:
 
 def sentence(clauses: list[str]) -> str:
     """Clauses joined into one sentence that begins with a capital letter."""
-    if not clauses:
-        return ""
-    head, last = clauses[:-1], clauses[-1]
-    joined = f"{', '.join(head)} and {last}" if head else last
-    return joined[0].upper() + joined[1:] + "."
+    joined = listed(clauses)
+    return joined[:1].upper() + joined[1:] + "." if joined else ""
+
+
+def listed(items: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(filter(None, (", ".join(items[:-1]), *items[-1:])))
 
 
 def ranked_moves(figures: Iterable[Figure], judgement: Judgement, limit: int) -> list[Figure]:

@@ -189,7 +189,11 @@ def _parts_with_data(
     wanted = parameters.get("sections")
     parts = []
     for part in (_led_by(part, LEADING.get(shelf.period.frequency, "mau")) for part in PARTS):
-        metrics = tuple(m for m in part.metrics if _shown(m, shelf, present))
+        found = {metric for metric in part.metrics if _shown(metric, shelf, present)}
+        # The figure a section is about is shown with its reason even when it was never known.
+        if found and part.cards[0] in shelf.catalogue and part.cards[0] in shelf.series:
+            found.add(part.cards[0])
+        metrics = tuple(metric for metric in part.metrics if metric in found)
         if metrics and (wanted is None or part.key in wanted):
             parts.append((part, metrics))
     silent = all(_silent(shelf, metrics) for _, metrics in parts)
@@ -228,12 +232,10 @@ def _filled(
     cards = _highlights(shelf, parts)
     told = [shelf.figure(metric) for metric in cards]
     known = [figure for figure in told if figure.value is not None]
-    sections = [_section(shelf, part, metrics, movements) for part, metrics in parts
-                if not _silent(shelf, metrics)]  # fmt: skip
+    sections = [_section(shelf, *pair, movements) for pair in parts if not _silent(shelf, pair[1])]
     if quiet := [part.title.lower() for part, metrics in parts if _silent(shelf, metrics)]:
-        said = common.sentence([*quiet])
-        words = f"Nothing was recorded {shelf.period.this} for {said[0].lower()}{said[1:]}"
-        sections.append(Section("silent", "Without entries", words, ()))
+        words = f"{shelf.period.this} nothing was recorded for {common.listed(quiet)}"
+        sections.append(Section("silent", "Without entries", common.sentence([words]), ()))
     front: list[Block] = [Cards(tuple(told))]
     front += common.moves(figures, shelf.text)
     trend = next((chart for metric in cards if (chart := shelf.trend(metric, wide=True))), None)
