@@ -121,6 +121,7 @@ def judge(connection: Connection, plan: Plan, zone: str | None) -> None:
     for row_zone in zones:
         set_local(connection, "timezone", row_zone or zone or "UTC")
         connection.execute(_judgement(plan, numbered, row_zone))
+    connection.execute("analyze pg_temp.judged")
     _sort_out_repeated_keys(connection, plan)
     _refuse_incomplete_new_rows(connection, plan)
     _describe_refused(connection, plan, numbered)

@@ -132,8 +132,9 @@ def merge_distinct(connection: Connection, incoming: Incoming) -> Merged:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with connection.transaction():
-                changed = incoming.update(connection)
-                new = incoming.insert(connection, none_known=False)
+                same = incoming.count_same(connection)
+                changed = incoming.update(connection) if same < total else 0
+                new = incoming.insert(connection, none_known=False) if same + changed < total else 0
                 return Merged(new, changed, total - new - changed)
         except psycopg.errors.UniqueViolation:
             if attempt == ATTEMPTS:

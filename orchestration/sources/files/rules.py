@@ -111,7 +111,7 @@ def _date_rules(binding: Binding, t: sql.Composable, not_castable: sql.Composabl
     yield Rule(
         binding.name,
         "can be read with day or month first: give --date-format",
-        sql.SQL("{} ~ {}").format(t, AMBIGUOUS_DATE),
+        sql.SQL("{0} not like '____-__-__%' and {0} ~ {1}").format(t, AMBIGUOUS_DATE),
     )
     kind = "date" if binding.column.type == "date" else "moment"
     yield Rule(binding.name, f"is not a {kind} PostgreSQL can read", not_castable)

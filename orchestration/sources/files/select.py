@@ -16,7 +16,7 @@ from psycopg import sql
 from orchestration.errors import MetricpressError
 from orchestration.sources.files.judge import WHERE_FROM, stage_text
 from orchestration.sources.files.plan import staged_name
-from orchestration.sources.files.session import Connection, local_settings, scalar, temporary_table
+from orchestration.sources.files.session import Connection, local_settings, temporary_table
 from orchestration.sources.files.source import Advance, SourceFile
 
 OWN_TABLES = ("text_rows", "judged", "refused", "staged", "yielded")
@@ -25,10 +25,8 @@ FILE, LINE = "_file", "_line"
 
 
 def table_name(path: Path) -> str:
-    """The table of a file: its name without endings, lower case, `_` for all but letters and digits."""
-    stem = path.name
-    for suffix in reversed(path.suffixes):
-        stem = stem.removesuffix(suffix)
+    """The table of a file: its name without .csv or .csv.gz, lower case, `_` for all but letters and digits."""
+    stem = Path(path.stem if path.suffix.lower() == ".gz" else path.name).stem
     name = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
     return name if name and not name[0].isdigit() else f"_{name}"
 
@@ -79,33 +77,32 @@ def _read(path: Path) -> str:
     return query
 
 
-def _yield_rows(connection: Connection, query: str) -> tuple[list[tuple[str, str]], int]:
+def _yield_rows(connection: Connection, query: str) -> tuple[list[str], int]:
     """Fill `yielded` with what the query yields. Only reading is allowed, and one statement."""
     # As a subquery it can hold no statement that writes; prepared, the text can hold no second statement.
     wrapped = f"select * from (\n{query}\n) as yielded"
     described = connection.execute(f"{wrapped} limit 0", prepare=True).description
     columns = [column.name for column in described or ()]
-    temporary_table(connection, "yielded", [(name, "text") for name in columns])
+    temporary_table(connection, "yielded", [("_ordinal", "bigint"), *((name, "text") for name in columns)])
     temporary_names = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in columns)
     with connection.transaction():
         connection.execute("set transaction read only")  # ends with this savepoint
-        statement = sql.SQL("insert into pg_temp.yielded select {} from (\n").format(temporary_names)
+        statement = sql.SQL("insert into pg_temp.yielded select row_number() over (), {} from (\n").format(temporary_names)
         text = statement.as_string(connection) + query + "\n) as yielded"
         count = connection.execute(text, prepare=True).rowcount
-    return [(name, "text") for name in columns], count
+    return columns, count
 
 
-def _stage_yielded(connection: Connection, path: Path, columns: list[tuple[str, str]]) -> tuple[str, ...]:
+def _stage_yielded(connection: Connection, path: Path, columns: list[str]) -> tuple[str, ...]:
     """`yielded` as `text_rows`, numbered in its order."""
-    names = [name for name, _ in columns if name not in (FILE, LINE)]
-    yielded = {name for name, _ in columns}
+    names = [name for name in columns if name not in (FILE, LINE)]
     staged = [(staged_name(position), "text") for position in range(len(names))]
     temporary_table(connection, "text_rows", [*WHERE_FROM, *staged])
     file_name = (
-        sql.SQL("coalesce(y._file, {})").format(str(path)) if FILE in yielded else sql.Literal(str(path))
+        sql.SQL("coalesce(y._file, {})").format(str(path)) if FILE in columns else sql.Literal(str(path))
     )
-    ordinal = sql.SQL("row_number() over (order by y.ctid)")
-    line = sql.SQL("coalesce(y._line::bigint, {})").format(ordinal) if LINE in yielded else ordinal
+    ordinal = sql.Identifier("y", "_ordinal")
+    line = sql.SQL("coalesce(y._line::bigint, {})").format(ordinal) if LINE in columns else ordinal
     connection.execute(
         sql.SQL(
             "insert into pg_temp.text_rows select {}, {}, {}, null, null{} from pg_temp.yielded as y"
@@ -116,7 +113,6 @@ def _stage_yielded(connection: Connection, path: Path, columns: list[tuple[str, 
             sql.SQL("").join(sql.SQL(", nullif({}, '')").format(sql.Identifier("y", name)) for name in names),
         )
     )
-    scalar(connection, sql.SQL("select count(*) from pg_temp.text_rows"))
     return tuple(names)
 
 

@@ -1,0 +1,1 @@
+"""Outside world to raw tables: files, generated data, connectors."""
