@@ -210,6 +210,8 @@ def _tell(result: DispatchResult, as_json: bool, empty: str) -> None:
         for problem in result.problems:
             remark(f"{problem.tenant_id}: {problem.subscription}: {problem.message}")
         for outcome in result.outcomes:
+            if outcome.delivery_id in result.places:
+                remark(f"{outcome.recipient}: {result.places[outcome.delivery_id]}")
             if outcome.reason:
                 remark(f"{outcome.recipient}: {outcome.delivery_status}: {outcome.reason}")
     if not result.is_fine:
@@ -225,7 +227,7 @@ def _print(outcomes: tuple[Outcome, ...] | list[Outcome], as_json: bool, empty: 
             "id": str(outcome.delivery_id)[:8],
             "tenant": outcome.tenant_id,
             "subscription": outcome.subscription,
-            "period": _period(outcome.period_start, outcome.period_end),
+            "period": days_covered(outcome.period_start, outcome.period_end),
             "recipient": outcome.recipient,
             "status": outcome.delivery_status,
         }
@@ -234,5 +236,10 @@ def _print(outcomes: tuple[Outcome, ...] | list[Outcome], as_json: bool, empty: 
     print_table(rows, ("id", "tenant", "subscription", "period", "recipient", "status"), empty=empty)
 
 
-def _period(start: date, end: date) -> str:
-    return str(end) if start == end else f"{start} {end}"
+def days_covered(start: date, end: date) -> str:
+    """2026-11-20, 2026-11-16 to 11-22, 2026-11."""
+    if start == end:
+        return str(start)
+    if start.day == 1 and (end + timedelta(days=1)).day == 1:
+        return f"{start:%Y-%m}"
+    return f"{start} to {end:%m-%d}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestration.cli.console import AsJson, Yes, confirm, print_json, print_table, remark
+from orchestration.cli.deliver import days_covered, moment_of
 from orchestration.cli.main import new_app
 from orchestration.errors import MetricpressError
 from orchestration.settings import Settings
@@ -170,7 +171,6 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Tell the next due times, in local time and UTC, the days each covers, and why."""
-    from orchestration.cli.deliver import moment_of
     from orchestration.delivery.calendar import peculiarity, upcoming
     from orchestration.delivery.subscriptions import find
 
@@ -183,7 +183,7 @@ def explain(
             "local_date": due.local_date,
             "due": f"{due.due_at.astimezone(schedule.timezone):%a %Y-%m-%d %H:%M}",
             "utc": f"{due.due_at:%m-%d %H:%M}",
-            "covers": _days(due.period_start, due.period_end),
+            "covers": days_covered(due.period_start, due.period_end),
             "due_at": due.due_at,
             "period_start": due.period_start,
             "period_end": due.period_end,
@@ -231,7 +231,7 @@ def _tell_next(schedule: Schedule, stops_at: datetime | None) -> None:
     if stops_at is None or following.due_at <= stops_at:
         print(
             f"Next: {following.due_at.astimezone(schedule.timezone):%a %Y-%m-%d %H:%M} "
-            f"{schedule.timezone.key}, about {_days(following.period_start, following.period_end)}."
+            f"{schedule.timezone.key}, about {days_covered(following.period_start, following.period_end)}."
         )
 
 
@@ -245,15 +245,6 @@ def _plain(subscription: Subscription) -> dict[str, Any]:
 def _when(row: dict[str, Any]) -> str:
     days = ", ".join(row["delivery_days"])
     return f"{row['frequency']} {row['delivery_time']}" + (f" ({days})" if days else "")
-
-
-def _days(start: date, end: date) -> str:
-    """2026-11-20, 2026-11-16 to 11-22, 2026-11."""
-    if start == end:
-        return str(start)
-    if start.day == 1 and (end + timedelta(days=1)).day == 1:
-        return f"{start:%Y-%m}"
-    return f"{start} to {end:%m-%d}"
 
 
 def _split(text: str) -> tuple[str, ...]:

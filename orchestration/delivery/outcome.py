@@ -5,8 +5,10 @@ Belongs here: the result of a dispatch and its plain form. Does not: how it is p
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
+from uuid import UUID
 
 from orchestration.delivery.planning import Problem
 from orchestration.delivery.records import Outcome
@@ -16,11 +18,15 @@ WAITING = frozenset({"pending", "rendering", "ready", "sending", "held"})
 
 @dataclass(frozen=True)
 class DispatchResult:
-    """`planned`: new occurrences. `outcomes`: every delivery this run touched, and those that wait."""
+    """`planned`: new occurrences. `outcomes`: every delivery this run touched, and those that wait.
+
+    `places`: delivery_id -> where it went in this run: a path, or the mail server's answer.
+    """
 
     planned: int
     outcomes: tuple[Outcome, ...]
     problems: tuple[Problem, ...] = ()
+    places: Mapping[UUID, str] = field(default_factory=dict)
 
     @property
     def sent(self) -> tuple[Outcome, ...]:
@@ -56,7 +62,9 @@ class DispatchResult:
         """Plain values for JSON."""
         return {
             "planned": self.planned,
-            "sent": [asdict(outcome) for outcome in self.sent],
+            "sent": [
+                asdict(outcome) | {"place": self.places.get(outcome.delivery_id)} for outcome in self.sent
+            ],
             "waiting": [asdict(outcome) for outcome in self.waiting],
             "failed": [asdict(outcome) for outcome in self.failed],
             "unknown": [asdict(outcome) for outcome in self.unknown],

@@ -190,7 +190,9 @@ def _value(figure: Figure, text: Formatter) -> str:
     change = text.change(figure)
     if figure.comparison is None or not change:
         return value
-    return f"{value} ({figure.comparison.movement} {change} against {figure.comparison.label})"
+    movement = figure.comparison.movement
+    words = movement if movement == "unchanged" else f"{movement} {change}"
+    return f"{value} ({words} against {figure.comparison.label})"
 
 
 def _cards(document: Document) -> Iterator[Figure]:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
@@ -89,6 +90,7 @@ def dispatch(
         book.recover()
         planned, problems = (0, []) if occurrence else plan(conn, now, tenant)
         promises = records.promises(conn, now, tenant, occurrence)
+        places: dict[UUID, str] = {}
         if promises:
             with (
                 connect(settings, "pipeline", application_name="metricpress deliver, marts") as marts,
@@ -96,9 +98,10 @@ def dispatch(
             ):
                 work = _Dispatch(settings, now, book, marts, stack)
                 _each(promises, work.one, progress)
+                places = work.places
         outcomes = records.outcomes(conn, book.touched, now, tenant, occurrence)
         book.close()
-    return DispatchResult(planned, tuple(outcomes), tuple(problems))
+    return DispatchResult(planned, tuple(outcomes), tuple(problems), places)
 
 
 def rehearse(settings: Settings, now: datetime, tenant: str | None = None) -> DispatchResult:
@@ -152,6 +155,7 @@ class _Dispatch:
         self.stack = stack
         self.channels: dict[str, Channel] = {}
         self.looks: dict[str, str] = {}
+        self.places: dict[UUID, str] = {}
 
     def one(self, promise: Promise) -> None:
         """Bring one occurrence as far as it goes now."""
@@ -204,7 +208,8 @@ class _Dispatch:
                 continue
             try:
                 content = content or rendering.read_back(delivery.files)
-                self._channel(delivery.channel).send(_parcel(promise, delivery, own_id, content))
+                parcel = _parcel(promise, delivery, own_id, content)
+                self.places[delivery.delivery_id] = self._channel(delivery.channel).send(parcel)
             except UnknownOutcome as failure:
                 self.book.unknown(delivery, str(failure))
             except PermanentFailure as failure:

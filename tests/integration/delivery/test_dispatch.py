@@ -28,6 +28,7 @@ def test_outbox_holds_what_the_ledger_says(warehouse) -> None:
     (row,) = warehouse.rows("select * from reporting.report_deliveries")
     assert (row["delivery_status"], row["attempts"], row["error_class"]) == ("sent", 1, None)
     (eml,) = (warehouse.settings.home / "outbox").glob("*.eml")
+    assert result.places == {row["delivery_id"]: str(eml)}
     message = message_from_bytes(eml.read_bytes(), policy=default)
     assert message["Message-ID"] == row["message_id"] == f"<{row['delivery_id']}@localhost>"
     assert message["To"] == "ceo@gym.example"
@@ -142,6 +143,16 @@ def test_all_wait_until_all_marts_come_from_one_finished_build(warehouse, status
     warehouse.add_build(status, marts)
     (waiting,) = dispatch(warehouse.settings, NOON).waiting
     assert reason in waiting.reason
+
+
+def test_a_failed_check_that_names_no_tenant_holds_everybody(warehouse) -> None:
+    for tenant in ("gym", "agency"):
+        warehouse.add_tenant(tenant)
+        warehouse.subscribe(tenant, f"ceo@{tenant}.example")
+    (build,) = warehouse.rows("select build_id::text from build.builds")
+    warehouse.fail_check("(all)", build["build_id"])
+    result = dispatch(warehouse.settings, NOON)
+    assert (len(result.sent), len(result.waiting)) == (0, 2)
 
 
 def test_without_marts_it_waits(warehouse) -> None:
