@@ -39,7 +39,7 @@ format: setup ## put Python and SQL into form
 	@$(BIN)/sqlfluff fix --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests
 
 bench-load: setup ## what loading costs, as ratios to a hand-written COPY in the same run
-	@$(BIN)/python -m benchmarks.load
+	@$(BIN)/python -m benchmarks.bench_load
 
 clean: ## remove caches and the virtual environment; the database stays (metricpress db remove)
 	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

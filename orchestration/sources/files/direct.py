@@ -7,6 +7,7 @@ after any doubt the attempt is undone and the rows are judged one by one (judge.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 import psycopg
@@ -21,6 +22,17 @@ from orchestration.sources.files.session import Connection, scalar, temporary_ta
 from orchestration.sources.files.source import Advance, SourceFile
 
 SAMPLE_ROWS = 100
+#: A moment that ends in Z, +hh, +hhmm or ±hh:mm has an offset. One of digits and -: T. without a minus behind
+#: a colon has none. Anything else is unclear.
+HAS_OFFSET = (
+    "({0} like '%Z' or {0} like '%+__' or {0} like '%+____' or {0} like '%+__:__' or {0} like '%-__:__')"
+)
+UNCLEAR_OFFSET = (
+    f"(not {HAS_OFFSET} and (translate({{0}}, '0123456789-: T.', '') <> '' or {{0}} like '%:%-%'))"
+)
+MOMENT_BY_TENANT = (
+    f"case when {HAS_OFFSET} then {{0}}::timestamptz else {{0}}::timestamp at time zone z.timezone end"
+)
 #: What shows that a row has to be looked at, rather than that something is broken.
 DOUBTS = (
     psycopg.DataError,
@@ -35,38 +47,86 @@ def attempt(
     connection: Connection,
     plan: Plan,
     sources: Sequence[SourceFile],
+    zone: str | None,
     advance: Advance | None,
     phase: Callable[[str], None],
 ) -> Merged | None:
-    """Load all rows of the files, or nothing and None when a row has to be looked at."""
+    """Load all rows of the files, or nothing and None when a row has to be looked at.
+
+    `zone` is the time zone of moments without an offset, None: each row's tenant's.
+    """
     if not plan.is_direct or any(_has_ambiguous_dates(plan, source) for source in sources):
+        return None
+    if zone is None and plan.table.name == "tenants":
         return None
     try:
         with connection.transaction():
-            return _load(connection, plan, sources, advance, phase)
+            return _load(connection, _Direct(plan, zone is None), sources, advance, phase)
     except DOUBTS:
         return None
 
 
+@dataclass(frozen=True)
+class _Direct:
+    """A plan and whether its moments are staged as text, for each row's time zone is its tenant's."""
+
+    plan: Plan
+    zone_by_tenant: bool
+
+    def staged_types(self) -> list[str]:
+        types = self.plan.staged_types()
+        return ["text" if kind == "timestamptz" and self.zone_by_tenant else kind for kind in types]
+
+    def moments(self) -> list[Binding]:
+        """The columns that are cast with the tenant's time zone."""
+        return [b for b in self.plan.bindings if b.column.type == "timestamptz" and self.zone_by_tenant]
+
+    def relation(self) -> sql.Composed:
+        """The staged rows as rows of the raw table."""
+        values = [
+            sql.SQL("{} as {}").format(self._value(binding), sql.Identifier(binding.name))
+            for binding in self.plan.bindings
+        ]
+        if self.plan.extras:
+            values.append(sql.SQL("{} as extra").format(self.plan.extra()))
+        relation = sql.SQL("(select {} from pg_temp.staged as s").format(sql.SQL(", ").join(values))
+        tenant = self.plan.binding("tenant_id")
+        if self.moments() and tenant is not None:
+            relation += sql.SQL(" left join raw.tenants as z on z.tenant_id = {}").format(tenant.text())
+        return relation + sql.SQL(")")
+
+    def _value(self, binding: Binding) -> sql.Composable:
+        value = binding.text()
+        if binding in self.moments():
+            value = sql.SQL(MOMENT_BY_TENANT).format(sql.SQL("({}::text)").format(value))
+        elif not binding.positions:
+            value = sql.SQL("{}::{}").format(value, sql.SQL(binding.column.type))
+        if binding.column.required and binding.column.default is not None:
+            value = sql.SQL("coalesce({}, {})").format(value, sql.SQL(binding.column.default))
+        return value
+
+
 def _load(
     connection: Connection,
-    plan: Plan,
+    direct: _Direct,
     sources: Sequence[SourceFile],
     advance: Advance | None,
     phase: Callable[[str], None],
 ) -> Merged:
-    types = plan.staged_types()
-    temporary_table(connection, "staged", [(staged_name(p), kind) for p, kind in enumerate(types)])
+    plan = direct.plan
+    columns = [(staged_name(position), kind) for position, kind in enumerate(direct.staged_types())]
+    temporary_table(connection, "staged", columns)
     total = sum(_copy(connection, plan, source, advance) for source in sources)
-    incoming = Incoming(
-        plan.table, _relation(plan), tuple(b.name for b in plan.bindings), tuple(plan.extra_names)
-    )
+    names = tuple(binding.name for binding in plan.bindings)
+    incoming = Incoming(plan.table, direct.relation(), names, tuple(plan.extra_names))
     phase("comparing")
-    if _has_unknown_tenants(connection, plan):
+    if _has_unclear_offsets(connection, direct):
+        raise NotPlainError("a moment with an offset of another form")
+    if _has_unknown_tenants(connection, direct):
         raise NotPlainError("an unknown tenant")
     same = incoming.count_same(connection)
     if same < total:
-        if _breaks_a_rule(connection, plan):
+        if _breaks_a_rule(connection, direct):
             raise NotPlainError("a broken rule")
         phase("writing")
         merged = merge_unchecked(connection, incoming, total, same)
@@ -92,36 +152,31 @@ def _copy(connection: Connection, plan: Plan, source: SourceFile, advance: Advan
         return blocks.rows
 
 
-def _relation(plan: Plan) -> sql.Composable:
-    values = [
-        sql.SQL("{} as {}").format(_value(binding), sql.Identifier(binding.name)) for binding in plan.bindings
+def _has_unclear_offsets(connection: Connection, direct: _Direct) -> bool:
+    unclear = [
+        sql.SQL(UNCLEAR_OFFSET).format(sql.SQL("({}::text)").format(binding.text()))
+        for binding in direct.moments()
     ]
-    if plan.extras:
-        values.append(sql.SQL("{} as extra").format(plan.extra()))
-    return sql.SQL("(select {} from pg_temp.staged as s)").format(sql.SQL(", ").join(values))
+    if not unclear:
+        return False
+    query = sql.SQL("select exists (select from pg_temp.staged as s where {})").format(
+        sql.SQL(" or ").join(unclear)
+    )
+    return bool(scalar(connection, query))
 
 
-def _value(binding: Binding) -> sql.Composable:
-    value = binding.text()
-    if not binding.positions:
-        value = sql.SQL("{}::{}").format(value, sql.SQL(binding.column.type))
-    if binding.column.required and binding.column.default is not None:
-        value = sql.SQL("coalesce({}, {})").format(value, sql.SQL(binding.column.default))
-    return value
-
-
-def _has_unknown_tenants(connection: Connection, plan: Plan) -> bool:
-    binding = plan.binding("tenant_id")
-    if binding is None or not binding.positions or plan.table.name == "tenants":
+def _has_unknown_tenants(connection: Connection, direct: _Direct) -> bool:
+    binding = direct.plan.binding("tenant_id")
+    if binding is None or not binding.positions or direct.plan.table.name == "tenants":
         return False
     query = f"select exists (select distinct tenant_id from {{}} as v except ({KNOWN_TENANTS}))"
-    return bool(scalar(connection, sql.SQL(query).format(_relation(plan))))
+    return bool(scalar(connection, sql.SQL(query).format(direct.relation())))
 
 
-def _breaks_a_rule(connection: Connection, plan: Plan) -> bool:
-    broken = [rule.broken for rule in typed_rules(plan)]
+def _breaks_a_rule(connection: Connection, direct: _Direct) -> bool:
+    broken = [rule.broken for rule in typed_rules(direct.plan)]
     query = sql.SQL("select exists (select from {} as v where {})").format(
-        _relation(plan), sql.SQL(" or ").join(broken)
+        direct.relation(), sql.SQL(" or ").join(broken)
     )
     return bool(scalar(connection, query))
 

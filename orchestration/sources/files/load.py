@@ -139,11 +139,10 @@ class _Load:
         plan = make_plan(self.table, columns, self.options, json_columns)
         sources = [for_plan(source, plan.json_extra_names) for source in self.sources]
         zone = zone or self._only_zone(plan)
-        if zone is not None:
-            set_local(self.connection, "timezone", zone)
-            merged = attempt(self.connection, plan, sources, self._advance, self._phase)
-            if merged is not None:
-                return self._record(merged, read=merged.new + merged.changed + merged.unchanged)
+        set_local(self.connection, "timezone", zone or "UTC")
+        merged = attempt(self.connection, plan, sources, zone, self._advance, self._phase)
+        if merged is not None:
+            return self._record(merged, read=merged.new + merged.changed + merged.unchanged)
         self.bytes_read = 0
         prepare(self.connection)
         names = [staged_name(position) for position in range(len(plan.columns))]

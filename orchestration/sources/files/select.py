@@ -25,7 +25,7 @@ FILE, LINE = "_file", "_line"
 
 
 def table_name(path: Path) -> str:
-    """The table of a file: its name without .csv or .csv.gz, lower case, `_` for all but letters and digits."""
+    """The table of a file: its name without ending, lower case, `_` for all but letters and digits."""
     stem = Path(path.stem if path.suffix.lower() == ".gz" else path.name).stem
     name = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
     return name if name and not name[0].isdigit() else f"_{name}"
@@ -84,11 +84,11 @@ def _yield_rows(connection: Connection, query: str) -> tuple[list[str], int]:
     described = connection.execute(f"{wrapped} limit 0", prepare=True).description
     columns = [column.name for column in described or ()]
     temporary_table(connection, "yielded", [("_ordinal", "bigint"), *((name, "text") for name in columns)])
-    temporary_names = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in columns)
+    values = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in columns)
     with connection.transaction():
         connection.execute("set transaction read only")  # ends with this savepoint
-        statement = sql.SQL("insert into pg_temp.yielded select row_number() over (), {} from (\n").format(temporary_names)
-        text = statement.as_string(connection) + query + "\n) as yielded"
+        insert = "insert into pg_temp.yielded select row_number() over (), {} from (\n"
+        text = sql.SQL(insert).format(values).as_string(connection) + query + "\n) as yielded"
         count = connection.execute(text, prepare=True).rowcount
     return columns, count
 

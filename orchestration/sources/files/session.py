@@ -26,8 +26,8 @@ SETTINGS = {
     "client_encoding": "UTF8",
 }
 
-#: Casts that give NULL where PostgreSQL would raise. Tests in front of them are plain comparisons where they can
-#: be: a regular expression costs as much as the cast.
+#: Casts that give NULL where PostgreSQL would raise. The tests in front of them are plain comparisons where
+#: they can be: a regular expression costs as much as the cast.
 TRY_FUNCTIONS = r"""
 -- Words such as 'now' would be read anew with every load.
 create or replace function pg_temp.is_fixed(value text) returns boolean language sql immutable as $$
