@@ -2,6 +2,7 @@
     The metrics: one entry each. From here come metric_catalogue, metric_timeseries and executive_summary.
 
     metric, title, description, formula  texts; the metric's name is its key everywhere
+    edge_cases                           what the formula does not say, where there is something
     domain, owner                        section of reports; role that answers for it
     unit, format, direction              see metric_vocabulary below
     aggregation                          how days become weeks and months: sum, last (day of the period), recount
@@ -18,6 +19,7 @@
   domain: revenue
   description: "Recurring revenue of a month, at the end of the period, in the tenant's currency."
   formula: sum over subscriptions of quantity x unit amount x factor of the interval, less the forever discount
+  edge_cases: "Trialing, paused, unpaid and ended subscriptions count 0; past_due counts (setting past_due_days); tax, one-time and metered lines never count. NULL where an exchange rate is missing."
   unit: currency
   format: money
   aggregation: last
@@ -29,6 +31,7 @@
   domain: revenue
   description: Twelve times MRR.
   formula: "12 x mrr"
+  edge_cases: "NULL where MRR is NULL."
   unit: currency
   format: money
   aggregation: last
@@ -40,6 +43,7 @@
   domain: revenue
   description: MRR that subscriptions in trial would have.
   formula: trial_mrr on the last day
+  edge_cases: "A free month on a subscription that already paid is no trial: it keeps its MRR."
   unit: currency
   format: money
   aggregation: last
@@ -51,6 +55,7 @@
   domain: revenue
   description: MRR without the subscriptions whose end is already known.
   formula: committed_mrr on the last day
+  edge_cases: "A subscription leaves it on the day its end is known, else from its start when the end always was."
   unit: currency
   format: money
   aggregation: last
@@ -74,6 +79,7 @@
   domain: revenue
   description: More MRR of customers who paid before.
   formula: sum of movements of the kind expansion
+  edge_cases: "A difference of exchange rates is no expansion; it stands apart as fx_impact."
   unit: currency
   format: money
   aggregation: sum
@@ -86,6 +92,7 @@
   domain: revenue
   description: Less MRR of customers who go on paying.
   formula: sum of movements of the kind contraction
+  edge_cases: "The loss of one of several subscriptions is contraction, not churn."
   unit: currency
   format: money
   aggregation: sum
@@ -98,6 +105,7 @@
   domain: revenue
   description: MRR of customers who left.
   formula: sum of movements of the kind churn
+  edge_cases: "At the end of service, not when the wish is told (setting churn_on). A pause is no churn."
   unit: currency
   format: money
   aggregation: sum
@@ -122,6 +130,7 @@
   domain: revenue
   description: Change of MRR over the month.
   formula: (ending_mrr - starting_mrr) / starting_mrr
+  edge_cases: "NULL in the unfinished month and without MRR at the start."
   unit: rate
   format: percent
   aggregation: last
@@ -134,6 +143,7 @@
   domain: revenue
   description: "What customers of the month's start pay at its end."
   formula: sum of end MRR of customers who paid at the start / starting_mrr
+  edge_cases: "New and returning customers are left out. NULL in the unfinished month."
   unit: rate
   format: percent
   aggregation: last
@@ -146,6 +156,7 @@
   domain: revenue
   description: The same without any growth.
   formula: sum over customers of least(end, start) / starting_mrr
+  edge_cases: "Computed customer by customer: growth of one never hides the loss of another. NULL in the unfinished month."
   unit: rate
   format: percent
   aggregation: last
@@ -158,6 +169,7 @@
   domain: revenue
   description: MRR lost to churn and contraction.
   formula: (churned_mrr + contraction_mrr) / starting_mrr
+  edge_cases: "NULL in the unfinished month and without MRR at the start."
   unit: rate
   format: percent
   aggregation: last
@@ -170,6 +182,7 @@
   domain: revenue
   description: MRR lost, less what was won from existing and returning customers.
   formula: (churned_mrr + contraction_mrr - expansion_mrr - reactivation_mrr) / starting_mrr
+  edge_cases: "Below 0 when more was won than lost. NULL in the unfinished month."
   unit: rate
   format: percent
   aggregation: last
@@ -182,6 +195,7 @@
   domain: revenue
   description: MRR of customers who left.
   formula: churned_mrr / starting_mrr
+  edge_cases: "NULL in the unfinished month and without MRR at the start."
   unit: rate
   format: percent
   aggregation: last
@@ -194,6 +208,7 @@
   domain: revenue
   description: Average MRR of a paying customer.
   formula: mrr / paying_customers
+  edge_cases: "NULL without paying customers."
   unit: currency
   format: money
   aggregation: last
@@ -206,6 +221,7 @@
   domain: revenue
   description: What a customer brings over the time of being one.
   formula: arpa x gross margin / customer_churn_rate
+  edge_cases: "NULL when no customer left: without churn there is no finite lifetime."
   unit: currency
   format: money
   aggregation: last
@@ -218,6 +234,7 @@
   domain: revenue
   description: Marketing spend for a new paying customer.
   formula: marketing_spend / new paying customers
+  edge_cases: "NULL without new paying customers; months without spend give 0."
   unit: currency
   format: money
   aggregation: last
@@ -230,6 +247,7 @@
   domain: revenue
   description: Lifetime value for one unit of acquisition cost.
   formula: ltv / cac
+  edge_cases: "NULL where LTV or CAC is NULL or CAC is 0."
   unit: ratio
   format: decimal
   aggregation: last
@@ -242,6 +260,7 @@
   domain: revenue
   description: Months until a new customer has paid back the acquisition cost.
   formula: cac / (arpa x gross margin)
+  edge_cases: "NULL without new customers or revenue per account."
   unit: months
   format: months
   aggregation: last
@@ -254,6 +273,7 @@
   domain: revenue
   description: MRR won for one unit of MRR lost.
   formula: (new + reactivation + expansion + resumed) / (contraction + churn + paused)
+  edge_cases: "NULL when nothing was lost. quick_ratio_strict in revenue_metrics is (new + expansion) / (contraction + churn)."
   unit: ratio
   format: decimal
   aggregation: last
@@ -266,6 +286,7 @@
   domain: revenue
   description: Months the cash lasts at the present burn.
   formula: cash_balance / monthly_burn
+  edge_cases: "NULL unless the monthly burn is above 0."
   unit: months
   format: months
   aggregation: last
@@ -300,6 +321,7 @@
   domain: revenue
   description: Subscriptions that ended in the period.
   formula: sum of canceled_subscriptions
+  edge_cases: "Counted on the day of the end of service."
   unit: count
   format: integer
   aggregation: sum
@@ -322,6 +344,7 @@
   domain: revenue
   description: Amount of invoices issued and not paid, at the end of the period.
   formula: outstanding_invoice_amount on the last day
+  edge_cases: "Void and uncollectible invoices never count. NULL where an exchange rate is missing."
   unit: currency
   format: money
   aggregation: last
@@ -344,6 +367,7 @@
   domain: customers
   description: Customers with an MRR above 0 at the end of the period.
   formula: total_customers on the last day
+  edge_cases: "A price of 0 or a discount of 100 % is an active subscription but no paying customer."
   unit: count
   format: integer
   aggregation: last
@@ -377,6 +401,7 @@
   domain: customers
   description: Customers who had left and pay again.
   formula: sum of reactivated_customers
+  edge_cases: "Paid before and was at 0; tested before expansion."
   unit: count
   format: integer
   aggregation: sum
@@ -388,6 +413,7 @@
   domain: customers
   description: Customers lost of those who paid at the start of the period.
   formula: churned_customers / starting_customers
+  edge_cases: "Only customers who paid at the start count as lost; one who came and left within the month does not. NULL in the unfinished period."
   unit: rate
   format: percent
   aggregation: ratio
@@ -402,6 +428,7 @@
   domain: engagement
   description: Users, each counted once in the period, with a session.
   formula: distinct users with a session that starts in the period
+  edge_cases: "A session counts on the local day on which it starts."
   unit: count
   format: integer
   aggregation: recount
@@ -426,6 +453,7 @@
   domain: engagement
   description: "Users active in the trailing 30 days (the tenant's mau_window_days) that end with the period."
   formula: distinct users with a session in the trailing 30 days
+  edge_cases: "Exact for every day, also days without sessions."
   unit: count
   format: integer
   aggregation: last
@@ -437,6 +465,7 @@
   domain: engagement
   description: "How many of the month's users come on a day."
   formula: dau / mau
+  edge_cases: "Over weeks and months the ratio of the summed days, never an average of daily ratios."
   unit: rate
   format: percent
   aggregation: ratio
@@ -460,6 +489,7 @@
   domain: engagement
   description: Average length of the sessions that tell one.
   formula: session_seconds / timed_sessions
+  edge_cases: "Sessions without a duration or with a negative one are counted but not timed."
   unit: seconds
   format: duration
   aggregation: ratio
@@ -496,6 +526,7 @@
   domain: engagement
   description: Users of the type supplier signed up so far.
   formula: total_suppliers on the last day
+  edge_cases: "Users without a moment of signing up are not counted."
   unit: count
   format: integer
   aggregation: last
@@ -507,6 +538,7 @@
   domain: engagement
   description: Users of the type couple signed up so far.
   formula: total_couples on the last day
+  edge_cases: "Users without a moment of signing up are not counted."
   unit: count
   format: integer
   aggregation: last
@@ -529,6 +561,7 @@
   domain: activation
   description: Users whose first activation event falls in the period.
   formula: sum of activated_users
+  edge_cases: "The first of the tenant's activation_events; also for users who are not in raw.users."
   unit: count
   format: integer
   aggregation: sum
@@ -540,6 +573,7 @@
   domain: activation
   description: Of the users who signed up in the period, those activated so far.
   formula: activated_of_signups / signups
+  edge_cases: "Grows after the day, as users of that day are activated later."
   unit: rate
   format: percent
   aggregation: ratio
@@ -599,6 +633,7 @@
   domain: leads
   description: Leads that reached the status contacted.
   formula: sum of leads_contacted
+  edge_cases: "The first time a lead reached the status: from lead_status_changes where present, else from the lead's own moments."
   unit: count
   format: integer
   aggregation: sum
@@ -621,6 +656,7 @@
   domain: leads
   description: Leads that reached the status converted, whenever they were created.
   formula: sum of leads_converted
+  edge_cases: "By the day of the conversion; lead_conversion_rate goes by the day of creation."
   unit: count
   format: integer
   aggregation: sum
@@ -643,6 +679,7 @@
   domain: leads
   description: Of the leads created in the period, those converted so far.
   formula: converted_of_new_leads / new_leads
+  edge_cases: "Grows after the period, as its leads convert later. A lead converted before it was created counts and is flagged."
   unit: rate
   format: percent
   aggregation: ratio
@@ -699,6 +736,7 @@
   domain: calls
   description: Completed calls of all calls.
   formula: calls_completed / total_calls
+  edge_cases: "Missed and failed calls count against it."
   unit: rate
   format: percent
   aggregation: ratio
@@ -711,6 +749,7 @@
   domain: calls
   description: Completed calls with the outcome interested.
   formula: calls_interested / calls_completed
+  edge_cases: "Of completed calls only."
   unit: rate
   format: percent
   aggregation: ratio
@@ -723,6 +762,7 @@
   domain: calls
   description: Average length of the completed calls that tell one.
   formula: call_seconds / timed_calls
+  edge_cases: "Negative durations are left out and flagged."
   unit: seconds
   format: duration
   aggregation: ratio
@@ -735,6 +775,7 @@
   domain: collaboration
   description: Clients, each counted once in the period, with a collaboration created.
   formula: distinct clients with a collaboration created in the period
+  edge_cases: "By the day the collaboration was created."
   unit: count
   format: integer
   aggregation: recount
@@ -760,6 +801,7 @@
   domain: collaboration
   description: Pairs of vendors on a client, from the creation to 29 days after the last activity.
   formula: active_vendor_pairs on the last day
+  edge_cases: "An unordered pair: (a, b) and (b, a) are one."
   unit: count
   format: integer
   aggregation: last
@@ -771,6 +813,7 @@
   domain: collaboration
   description: Average score of vendors, 0 to 10.
   formula: satisfaction_sum / satisfaction_scores
+  edge_cases: "NULL without a score."
   unit: score
   format: decimal
   aggregation: ratio
@@ -805,6 +848,7 @@
   domain: jobs
   description: Succeeded of the jobs that ended.
   formula: jobs_succeeded / jobs_succeeded + jobs_failed
+  edge_cases: "Running and canceled jobs count neither way."
   unit: rate
   format: percent
   aggregation: ratio
@@ -840,6 +884,7 @@
   domain: operations
   description: Requests answered with a status of 500 and above.
   formula: api_errors / api_requests
+  edge_cases: "Answers of 400 to 499 are no errors of the service."
   unit: rate
   format: percent
   aggregation: ratio
@@ -852,6 +897,7 @@
   domain: operations
   description: "Half of the day's requests were faster."
   formula: percentile_cont(0.5) of latency_ms
+  edge_cases: "Exact for the day; percentiles of days cannot be put together, so there is no week or month."
   unit: milliseconds
   format: decimal
   aggregation: recount
@@ -864,6 +910,7 @@
   domain: operations
   description: "19 of 20 requests of the day were faster."
   formula: percentile_cont(0.95) of latency_ms
+  edge_cases: "Exact for the day; percentiles of days cannot be put together, so there is no week or month."
   unit: milliseconds
   format: decimal
   aggregation: recount
@@ -876,6 +923,7 @@
   domain: operations
   description: Health checks that found the component up.
   formula: health_checks_up / health_checks
+  edge_cases: "degraded counts as not up."
   unit: rate
   format: percent
   aggregation: ratio

@@ -13,7 +13,7 @@
 {% macro metric_definitions() -%}
     {%- set entries = fromyaml(metric_definitions_yaml()) -%}
     {%- set texts = ['metric', 'title', 'domain', 'description', 'formula', 'unit', 'format', 'aggregation', 'direction', 'owner'] -%}
-    {%- set known = texts + ['value', 'numerator', 'denominator', 'week', 'month_to_date', 'grains', 'month'] -%}
+    {%- set known = texts + ['edge_cases', 'value', 'numerator', 'denominator', 'week', 'month_to_date', 'grains', 'month'] -%}
     {%- set vocabulary = metric_vocabulary() -%}
     {%- set names = [] -%}
     {%- for entry in entries -%}

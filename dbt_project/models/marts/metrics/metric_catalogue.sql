@@ -10,6 +10,7 @@
         '{{ entry.title | replace("'", "''") }}' as title,
         '{{ entry.description | replace("'", "''") }}' as description,
         '{{ entry.formula | replace("'", "''") }}' as formula,
+        {{ "'" ~ entry.edge_cases | replace("'", "''") ~ "'" if entry.get('edge_cases') else 'null::text' }} as edge_cases,
         '{{ entry.unit }}' as unit,
         '{{ entry.aggregation }}' as aggregation,
         '{{ entry.direction }}' as direction,

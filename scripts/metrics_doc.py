@@ -1,0 +1,82 @@
+"""Write docs/metrics.md from the metric definitions of dbt; `--check` tells whether it is up to date."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+PROJECT = Path(__file__).resolve().parents[1]
+DEFINITIONS = PROJECT / "dbt_project" / "macros" / "metrics" / "metric_definitions.sql"
+DOCUMENT = PROJECT / "docs" / "metrics.md"
+DIRECTION = {"up": "more is good", "down": "less is good", "neutral": "neither more nor less is good"}
+
+
+def definitions() -> list[dict[str, Any]]:
+    """The entries of metric_definitions.sql, in their order."""
+    text = DEFINITIONS.read_text()
+    body = re.search(r"metric_definitions_yaml\(\) -%}\n(.*){%- endmacro %}", text, re.DOTALL)
+    if body is None:
+        raise SystemExit(f"{DEFINITIONS}: no macro metric_definitions_yaml")
+    entries: list[dict[str, Any]] = yaml.safe_load(body.group(1))
+    return entries
+
+
+def source(entry: dict[str, Any]) -> str:
+    """Where the value is read."""
+    expression = entry.get("value") or f"{entry.get('numerator')} / {entry.get('denominator')}"
+    daily = f"`daily_metrics`: {expression}"
+    monthly = f"`revenue_metrics.{entry['month']['value']}`" if entry.get("month") else ""
+    if entry.get("grains") == ["month"]:
+        return monthly
+    return f"{daily}; months: {monthly}" if monthly else daily
+
+
+def aggregation(entry: dict[str, Any]) -> str:
+    """How days become longer periods."""
+    grains = entry.get("grains", ["day", "week", "month"])
+    if grains == ["day"]:
+        return "told by day only"
+    if grains == ["month"]:
+        return "told by month only"
+    return {
+        "sum": "days are added",
+        "last": "the last day of the period",
+        "recount": f"counted anew over the period (`{entry.get('week')}`, `{entry.get('month_to_date')}`)",
+        "ratio": "ratio of the summed parts",
+    }[entry["aggregation"]] + ("" if len(grains) == 3 else f"; for {' and '.join(grains)}")
+
+
+def render() -> str:
+    """The text of docs/metrics.md."""
+    environment = Environment(
+        loader=FileSystemLoader(PROJECT / "scripts"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    metrics = [{"edge_cases": None, **entry} for entry in definitions()]
+    return environment.get_template("metrics.md.j2").render(
+        metrics=metrics,
+        domains=list(dict.fromkeys(entry["domain"] for entry in metrics)),
+        source=source,
+        aggregation=aggregation,
+        direction=DIRECTION,
+    )
+
+
+def main(arguments: list[str]) -> None:
+    """Write the document, or with --check exit 1 when it is not what would be written."""
+    text = render()
+    if "--check" not in arguments:
+        DOCUMENT.write_text(text)
+    elif not DOCUMENT.exists() or DOCUMENT.read_text() != text:
+        raise SystemExit("docs/metrics.md is not up to date: run python scripts/metrics_doc.py")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
