@@ -48,7 +48,7 @@ class OutboxChannel(_Folder):
         """Write the message; returns its path."""
         stem = Path(parcel.attachments[0].filename).stem if parcel.attachments else "report"
         name = f"{stem}_{_plain(parcel.recipient)}_{parcel.delivery_id[:8]}.eml"
-        return str(_write(self.folder / name, compose(parcel, self.sender).as_bytes()))
+        return str(_write(self.folder / name, compose(parcel, self.sender)))
 
 
 class FolderChannel(_Folder):

@@ -10,32 +10,44 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
+from functools import lru_cache
 
-from orchestration.delivery.channels.parcel import Parcel
+from orchestration.delivery.channels.parcel import Attachment, Parcel
 
 #: Not every server takes 8-bit lines; encoded text passes everywhere.
 POLICY = SMTP.clone(cte_type="7bit")
 
 
-def compose(parcel: Parcel, sender: str) -> EmailMessage:
-    """The message for one recipient; `sender` may carry a display name."""
-    message = EmailMessage(policy=POLICY)
-    message["From"] = sender
-    message["To"] = parcel.recipient
-    message["Subject"] = parcel.subject
-    message["Date"] = format_datetime(datetime.now(UTC))
-    message["Message-ID"] = parcel.message_id
+def compose(parcel: Parcel, sender: str) -> bytes:
+    """The message for one recipient, lines ending in CR LF; `sender` may carry a display name.
+
+    Raises ValueError for an address or a subject that cannot stand in a header.
+    """
+    head = EmailMessage(policy=POLICY)
+    head["From"] = sender
+    head["To"] = parcel.recipient
+    head["Subject"] = parcel.subject
+    head["Date"] = format_datetime(datetime.now(UTC))
+    head["Message-ID"] = parcel.message_id
     # Keeps vacation responders silent (RFC 3834).
-    message["Auto-Submitted"] = "auto-generated"
-    message["X-Metricpress-Delivery"] = parcel.delivery_id
-    message.set_content(parcel.text)
-    message.add_alternative(parcel.html, subtype="html")
-    for attachment in parcel.attachments:
+    head["Auto-Submitted"] = "auto-generated"
+    head["X-Metricpress-Delivery"] = parcel.delivery_id
+    lines = head.as_bytes().removesuffix(b"\r\n")
+    return lines + _body(parcel.text, parcel.html, parcel.attachments)
+
+
+@lru_cache(maxsize=4)
+def _body(text: str, html: str, attachments: tuple[Attachment, ...]) -> bytes:
+    """The part all recipients share, beginning with its MIME headers: encoded once, not for each of them."""
+    message = EmailMessage(policy=POLICY)
+    message.set_content(text)
+    message.add_alternative(html, subtype="html")
+    for attachment in attachments:
         maintype, _, subtype = attachment.media_type.partition("/")
         message.add_attachment(
             attachment.content, maintype=maintype, subtype=subtype, filename=attachment.filename
         )
-    return message
+    return message.as_bytes()
 
 
 def message_id(delivery_id: str, sender: str) -> str:

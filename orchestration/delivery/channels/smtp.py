@@ -6,6 +6,7 @@ Belongs here: the conversation with the server and what its answers mean. Does n
 
 from __future__ import annotations
 
+import logging
 import re
 import smtplib
 import socket
@@ -28,6 +29,13 @@ COMMAND_SECONDS = 30.0
 #: RFC 5321 lets a server think for ten minutes after the final dot; cutting it short makes outcomes unknown.
 ANSWER_SECONDS = 600.0
 LINE_START_DOT = re.compile(rb"(?m)^\.")
+
+
+logger = logging.getLogger(__name__)
+
+
+class _BrokenOff(TransientFailure):
+    """The connection ended before the text of a message: nothing of it was taken."""
 
 
 @dataclass(frozen=True)
@@ -99,18 +107,30 @@ class SmtpChannel:
 
     def send(self, parcel: Parcel) -> str:
         """Hand the message to the server; returns its answer."""
-        payload = LINE_START_DOT.sub(b"..", compose(parcel, self.sender).as_bytes())
-        connection = self._connected()
-        self._envelope(connection, parcel.recipient)
+        payload = LINE_START_DOT.sub(b"..", compose(parcel, self.sender))
+        connection = self._begun(parcel.recipient)
         self._text(connection, payload)
         return self._answer(connection)
 
+    def _begun(self, recipient: str) -> smtplib.SMTP:
+        """A connection that waits for the text of a message to that recipient."""
+        kept = self._connection is not None
+        try:
+            connection = self._connected()
+            self._envelope(connection, recipient)
+        except _BrokenOff as failure:
+            if not kept:
+                raise
+            # A kept connection may have been closed while documents were rendered: once more on a new one.
+            logger.info("%s; connecting again", failure)
+            connection = self._connected()
+            self._envelope(connection, recipient)
+        return connection
+
     def _connected(self) -> smtplib.SMTP:
-        """A connection that answers: the batch's own when it still does, else a new one."""
+        """The batch's connection, made when there is none."""
         if self._unreachable is not None:
             raise self._unreachable
-        if self._connection is not None and not _answers(self._connection):
-            self._drop()
         if self._connection is None:
             try:
                 self._connection = _connect(self.server, self._command_seconds)
@@ -127,7 +147,7 @@ class SmtpChannel:
             self._expect(connection.docmd("DATA"), (354,), "DATA")
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
-            raise TransientFailure(f"{self._place} broke off before the message: {_words(error)}") from error
+            raise _BrokenOff(f"{self._place} broke off before the message: {_words(error)}") from error
 
     def _text(self, connection: smtplib.SMTP, payload: bytes) -> None:
         # Sent apart from the final dot: when this breaks, the server cannot have taken the message.
@@ -157,10 +177,17 @@ class SmtpChannel:
         code, answer = reply
         if code in fine:
             return
-        if code == 421:
-            self._drop()
         message = f"{self._place} answered {code} {_decoded(answer)} to {step}"
+        if code == 421 or not self._reset():
+            self._drop()
         raise PermanentFailure(message) if 500 <= code < 600 else TransientFailure(message)
+
+    def _reset(self) -> bool:
+        """Forget the refused transaction; False when the server does not answer any more."""
+        try:
+            return self._connection is not None and self._connection.rset()[0] == 250
+        except (smtplib.SMTPException, OSError):
+            return False
 
     def _drop(self) -> None:
         if self._connection is not None:
@@ -170,14 +197,6 @@ class SmtpChannel:
     @property
     def _place(self) -> str:
         return f"{self.server.host}:{self.server.port}"
-
-
-def _answers(connection: smtplib.SMTP) -> bool:
-    """Whether a kept connection is alive; RSET also ends what a refused recipient left behind."""
-    try:
-        return connection.rset()[0] == 250
-    except (smtplib.SMTPException, OSError):
-        return False
 
 
 def _connect(server: SmtpServer, seconds: float) -> smtplib.SMTP:
