@@ -16,9 +16,7 @@ demo: setup ## shipped data in, marts built, due reports in a folder
 	@$(BIN)/metricpress demo
 
 dev: setup ## Dagster UI on the same data, on port 3000
-	@$(BIN)/metricpress migrate
-	@$(DBT_PARSE)
-	@$(BIN)/dg dev -w workspace.yaml
+	@$(BIN)/python -m orchestration.dev
 
 test: setup ## all tests, on the embedded PostgreSQL
 	@$(BIN)/pytest
