@@ -20,7 +20,7 @@ from psycopg.rows import dict_row
 
 from orchestration.errors import MetricpressError
 from orchestration.marts.dbt import NodeResult, Progress, build_args, dbt_environment, project_hash, run_dbt
-from orchestration.marts.plan import Plan, Request, make_plan
+from orchestration.marts.plan import Plan, Request, make_plan, unusable_tenants
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 
@@ -101,7 +101,7 @@ def build(
             status="complete",
             is_empty=current.is_empty,
             marts=row_counts(conn),
-            problems=_problems(conn),
+            problems=[*unusable_tenants(conn), *_problems(conn)],
             failed_checks=_failed_checks(conn, current.build_id),
             seconds=time.monotonic() - started,
         )

@@ -1,7 +1,8 @@
-"""What a build has to repair: recorded changes become dirty days, entities and tenants.
+"""What a build has to repair, and up to when: the plan of one build.
 
-Belongs here: reading raw.changes, the tenants' clocks and settings, and writing schema `build`. Does not
-belong here: the SQL of the models (dbt_project/) and running them (build.py).
+Belongs here: the tenants' clocks and settings, and the order in which dirt is gathered into schema `build`.
+Does not belong here: how changes become dirt (dirt.py), the SQL of the models (dbt_project/) and running them
+(build.py).
 
 The plan is one transaction. It takes away the recorded changes that are committed by then; a load that
 commits later is seen by the next build. What it writes stays until a build completes, so a failed build loses
@@ -18,51 +19,13 @@ import psycopg
 from psycopg.rows import dict_row
 
 from orchestration.errors import MetricpressError
-
-#: Any day of any tenant, and the bounds raw tables accept.
-FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
-
-#: Raw table -> domains whose days its changes dirty.
-DOMAINS_OF_TABLE = {
-    "sessions": ("activity", "activity_window"),
-    "users": ("users",),
-    "activation_events": ("users",),
-    "jobs": ("jobs",),
-    "leads": ("leads", "leads_branch"),
-    "lead_status_changes": ("leads", "leads_branch"),
-    "calls": ("calls", "calls_branch"),
-    "collaborations": ("collaboration",),
-    "satisfaction_scores": ("satisfaction",),
-    "customers": ("revenue",),
-    "subscriptions": ("revenue",),
-    "subscription_changes": ("revenue",),
-    "exchange_rates": ("revenue", "billing", "spend"),
-    "invoices": ("billing",),
-    "payments": ("billing",),
-    "marketing_spend": ("spend",),
-    "finance_inputs": ("spend",),
-    "api_requests": ("operations",),
-    "health_checks": ("operations",),
-    "parties": ("platform",),
-    "staff": ("platform",),
-}
-DOMAINS = tuple(sorted({d for domains in DOMAINS_OF_TABLE.values() for d in domains} | {"platform", "clock"}))
-
-#: Raw table -> kind of entity its changes dirty.
-KIND_OF_TABLE = {
-    "users": "user",
-    "activation_events": "user",
-    "leads": "lead",
-    "lead_status_changes": "lead",
-    "customers": "customer",
-    "subscriptions": "customer",
-}
-#: Tables whose change touches everything of the tenant.
-WHOLE_TENANT_TABLES = ("branches",)
+from orchestration.marts import dirt
+from orchestration.warehouse.contract import TABLES
 
 #: Settings and identity that figures depend on: a change of one dirties the tenant.
 _TENANT_FACTS = """name, timezone, currency, week_start, gross_margin, past_due_days, churn_on,
     activation_events, mau_window_days, retention_cohorts"""
+_CLOCK = "as_of, as_of_date, complete_date"
 
 
 @dataclass(frozen=True)
@@ -105,16 +68,18 @@ def make_plan(conn: psycopg.Connection, build_id: UUID, request: Request) -> Pla
 
     Raises MetricpressError when the tenant is unknown or as_of would go back in time without a full refresh.
     """
+    _require_tables(conn)
     if request.tenant is not None:
         _require_tenant(conn, request.tenant)
     _move_clocks(conn, request)
     _refuse_going_back(conn, request)
-    _take_changes(conn, request.tenant)
-    _spread_changes(conn)
-    _dirty_tenants(conn, request)
-    _follow_clocks(conn)
-    _force(conn, request)
-    _merge_spans(conn)
+    dirt.take_changes(conn, request.tenant)
+    dirt.spread_changes(conn)
+    dirt.dirty_tenants(conn, _TENANT_FACTS, full_refresh=request.full_refresh and request.tenant is not None)
+    dirt.follow_clocks(conn)
+    if request.forced is not None:
+        dirt.force(conn, *request.forced)
+    dirt.merge_spans(conn)
     _adopt_clocks(conn)
     counts = conn.execute(
         """
@@ -126,6 +91,17 @@ def make_plan(conn: psycopg.Connection, build_id: UUID, request: Request) -> Pla
     ).fetchone()
     assert counts is not None
     return Plan(build_id, *counts)
+
+
+def _require_tables(conn: psycopg.Connection) -> None:
+    there = {name for (name,) in conn.execute("select tablename from pg_tables where schemaname = 'raw'")}
+    missing = sorted(TABLES.keys() - there)
+    if missing:
+        raise MetricpressError(
+            f"The table {', '.join(f'raw.{name}' for name in missing)} is missing.",
+            remedy="Restore it from a backup, or make it anew as in 0001_raw.sql of the migrations; "
+            "an empty table is fine.",
+        )
 
 
 def _require_tenant(conn: psycopg.Connection, tenant: str) -> None:
@@ -165,7 +141,11 @@ def _move_clocks(conn: psycopg.Connection, request: Request) -> None:
                 ) as as_of
             from raw.tenants as t
             left join reporting.tenant_settings as s on s.tenant_id = t.tenant_id
-            where t.deleted_at is null and (%(tenant)s::text is null or t.tenant_id = %(tenant)s)
+            where
+                t.deleted_at is null
+                -- One that came past the check of raw.tenants is told by unusable_tenants and left out.
+                and raw.is_timezone(t.timezone)
+                and (%(tenant)s::text is null or t.tenant_id = %(tenant)s)
         )
         select
             *,
@@ -200,346 +180,16 @@ def _refuse_going_back(conn: psycopg.Connection, request: Request) -> None:
         )
 
 
-def _take_changes(conn: psycopg.Connection, tenant: str | None) -> None:
-    """Changes that name no tenant (rates, truncate) concern all: whatever build comes first takes them."""
-    conn.execute(
-        """
-        create temporary table taken on commit drop as
-        with gone as (
-            delete from raw.changes
-            where %(tenant)s::text is null or tenant_id is null or tenant_id = %(tenant)s
-            returning tenant_id, table_name, op, entity, date_from, date_to
-        )
-        select distinct tenant_id, table_name, op, entity, date_from, date_to from gone
-        """,
-        {"tenant": tenant},
-    )
-    conn.execute("analyze taken")
-
-
-def _spread_changes(conn: psycopg.Connection) -> None:
-    """Days and entities the taken changes touch, appended to what an unfinished build left."""
-    conn.execute("create temporary table spans (tenant_id text, domain text, span daterange) on commit drop")
-    conn.execute(
-        "create temporary table domains on commit drop as "
-        "select * from unnest(%s::text[], %s::text[]) as d (table_name, domain)",
-        tuple(
-            map(list, zip(*((t, d) for t, ds in DOMAINS_OF_TABLE.items() for d in ds), strict=True)),
-        ),
-    )
-    conn.execute(
-        """
-        insert into spans
-        select taken.tenant_id, domains.domain, daterange(taken.date_from, taken.date_to, '[]')
-        from taken join domains using (table_name)
-        where taken.tenant_id is not null and taken.date_from is not null
-        """
-    )
-    conn.execute(
-        "create temporary table kinds on commit drop as "
-        "select * from unnest(%s::text[], %s::text[]) as k (table_name, kind)",
-        (list(KIND_OF_TABLE), list(KIND_OF_TABLE.values())),
-    )
-    conn.execute(
-        """
-        insert into build.dirty_entities (tenant_id, kind, entity_id)
-        select taken.tenant_id, kinds.kind, taken.entity
-        from taken join kinds using (table_name)
-        where taken.tenant_id is not null and taken.entity is not null
-        union
-        select taken.tenant_id, 'customer', s.customer_id
-        from taken
-        join raw.subscriptions as s on s.tenant_id = taken.tenant_id and s.subscription_id = taken.entity
-        where taken.table_name = 'subscription_changes'
-        on conflict do nothing
-        """
-    )
-    conn.execute(
-        """
-        create temporary table touched_rates on commit drop as
-        select upper(entity) as currency, range_agg(daterange(date_from, date_from + 8)) as days
-        from taken where table_name = 'exchange_rates' and entity is not null group by 1
-        """
-    )
-    conn.execute(_TENANTS_OF_RATES, {"first": FIRST_DAY, "last": LAST_DAY})
-    for statement in _SPREAD_THROUGH_MODELS:
-        _run_when_built(conn, *statement)
-    # Domains without days of their own are dirty as a whole for the tenant.
-    conn.execute(
-        """
-        insert into spans
-        select distinct taken.tenant_id, domains.domain, daterange(%(first)s, %(last)s, '[]')
-        from taken join domains using (table_name)
-        where
-            taken.tenant_id is not null
-            and (taken.date_from is null or domains.domain in ('revenue', 'users', 'billing', 'spend'))
-        """,
-        {"first": FIRST_DAY, "last": LAST_DAY},
-    )
-
-
-def _dirty_tenants(conn: psycopg.Connection, request: Request) -> None:
-    """Tenants that are new, gone, changed in a fact that figures depend on, or truncated: all of theirs."""
-    conn.execute(
-        f"""
-        insert into build.dirty_tenants (tenant_id, reason)
-        select
-            n.tenant_id,
-            case
-                when b.tenant_id is null then 'new'
-                when n.as_of < b.as_of then 'clock went back'
-                else 'settings changed'
-            end
-        from next_tenants as n
-        left join build.tenants as b using (tenant_id)
-        where
-            b.tenant_id is null or b.is_removed or n.as_of < b.as_of
-            or (select row({_columns("n")})) is distinct from (select row({_columns("b")}))
-        union
-        select tenant_id, table_name || ' changed' from taken
-        where tenant_id is not null and table_name = any(%(whole)s)
-        union
-        select n.tenant_id, 'full refresh' from next_tenants as n where %(full)s
-        union
-        select t.tenant_id, taken.table_name || ' truncated'
-        from taken cross join raw.tenants as t where taken.op = 'truncate'
-        on conflict do nothing
-        """,
-        {"whole": list(WHOLE_TENANT_TABLES), "full": request.full_refresh and request.tenant is not None},
-    )
-    # A tenant that is gone from raw.tenants stays until a build has taken its rows away.
-    conn.execute(
-        """
-        insert into build.dirty_tenants (tenant_id, reason)
-        select b.tenant_id, 'removed' from build.tenants as b
-        where not exists (
-            select from raw.tenants as t where t.tenant_id = b.tenant_id and t.deleted_at is null
-        )
-        on conflict do nothing
-        """
-    )
-    conn.execute(
-        """
-        insert into spans
-        select d.tenant_id, domain, daterange(%(first)s, %(last)s, '[]')
-        from build.dirty_tenants as d cross join unnest(%(domains)s::text[]) as domain
-        where domain <> 'clock'
-        """,
-        {"first": FIRST_DAY, "last": LAST_DAY, "domains": list(DOMAINS)},
-    )
-    conn.execute(
-        """
-        insert into build.dirty_entities (tenant_id, kind, entity_id)
-        select d.tenant_id, 'lead', l.lead_id
-        from build.dirty_tenants as d join raw.leads as l using (tenant_id)
-        union
-        select d.tenant_id, 'user', u.user_id
-        from build.dirty_tenants as d join raw.users as u using (tenant_id)
-        union
-        select d.tenant_id, 'user', e.user_id
-        from build.dirty_tenants as d join raw.activation_events as e using (tenant_id)
-        union
-        select d.tenant_id, 'customer', s.customer_id
-        from build.dirty_tenants as d join raw.subscriptions as s using (tenant_id)
-        union
-        select d.tenant_id, 'customer', c.customer_id
-        from build.dirty_tenants as d join raw.customers as c using (tenant_id)
-        on conflict do nothing
-        """
-    )
-    for statement in _ENTITIES_OF_DIRTY_TENANTS:
-        _run_when_built(conn, *statement)
-
-
-def _follow_clocks(conn: psycopg.Connection) -> None:
-    """Where as_of moves on: the days between, and rows whose moments lie between."""
-    conn.execute(
-        """
-        create temporary table moved on commit drop as
-        select
-            n.tenant_id, coalesce(b.as_of, '-infinity') as old_as_of, n.as_of as new_as_of,
-            daterange(
-                coalesce(least(b.complete_date, n.complete_date), n.as_of_date),
-                greatest(b.as_of_date, n.as_of_date), '[]'
-            ) as span
-        from next_tenants as n
-        left join build.tenants as b using (tenant_id)
-        where b.as_of is distinct from n.as_of
-        """
-    )
-    conn.execute(
-        "insert into spans select tenant_id, domain, span from moved cross join unnest(%s::text[]) as domain",
-        (list(DOMAINS),),
-    )
-    conn.execute(
-        """
-        insert into build.dirty_entities (tenant_id, kind, entity_id)
-        select m.tenant_id, 'lead', l.lead_id
-        from moved as m
-        join raw.leads as l
-            on l.tenant_id = m.tenant_id
-            and greatest(l.created_at, l.updated_at, l.converted_at) >= m.old_as_of
-        where isfinite(m.old_as_of)
-        union
-        select m.tenant_id, 'lead', c.lead_id
-        from moved as m
-        join raw.lead_status_changes as c on c.tenant_id = m.tenant_id and c.changed_at >= m.old_as_of
-        where isfinite(m.old_as_of)
-        union
-        select m.tenant_id, 'user', e.user_id
-        from moved as m
-        join raw.activation_events as e on e.tenant_id = m.tenant_id and e.occurred_at >= m.old_as_of
-        where isfinite(m.old_as_of)
-        union
-        select m.tenant_id, 'user', u.user_id
-        from moved as m
-        join raw.users as u on u.tenant_id = m.tenant_id and u.signed_up_at >= m.old_as_of
-        where isfinite(m.old_as_of)
-        union
-        select m.tenant_id, 'customer', s.customer_id
-        from moved as m
-        join raw.subscriptions as s on s.tenant_id = m.tenant_id
-        left join raw.subscription_changes as c
-            on c.tenant_id = s.tenant_id and c.subscription_id = s.subscription_id
-        where
-            isfinite(m.old_as_of)
-            and greatest(s.started_at, s.cancel_at, s.canceled_at, s.ended_at, s.trial_start, s.trial_end,
-                c.changed_at) >= m.old_as_of
-        on conflict do nothing
-        """
-    )
-    # A collaboration whose last activity was still ahead makes its pair active over days long closed.
-    conn.execute(
-        """
-        insert into spans
-        select
-            m.tenant_id, 'collaboration',
-            daterange(
-                (c.created_at at time zone n.timezone)::date,
-                (c.last_activity_at at time zone n.timezone)::date + 29, '[]'
-            )
-        from moved as m
-        join next_tenants as n using (tenant_id)
-        join raw.collaborations as c
-            on c.tenant_id = m.tenant_id
-            and c.last_activity_at >= m.old_as_of and c.created_at < c.last_activity_at
-        where isfinite(m.old_as_of)
-        """
-    )
-    # A job counts on the day it started, with the outcome it had by as_of.
-    conn.execute(
-        """
-        insert into spans
-        select m.tenant_id, 'jobs', daterange(day, day, '[]')
-        from moved as m
-        join next_tenants as n using (tenant_id)
-        join raw.jobs as j on j.tenant_id = m.tenant_id and j.finished_at >= m.old_as_of
-        cross join lateral (values ((j.started_at at time zone n.timezone)::date)) as v (day)
-        where isfinite(m.old_as_of)
-        """
-    )
-    for statement in _ENTITIES_BY_CLOCK:
-        _run_when_built(conn, *statement)
-
-
-def _force(conn: psycopg.Connection, request: Request) -> None:
-    if request.forced is None:
-        return
-    first, last = request.forced
-    if last < first:
-        raise MetricpressError(f"The forced days end ({last}) before they begin ({first}).")
-    conn.execute(
-        """
-        insert into spans
-        select tenant_id, domain, daterange(%s, %s, '[]')
-        from next_tenants cross join unnest(%s::text[]) as domain
-        """,
-        (first, last, list(DOMAINS)),
-    )
-    conn.execute(
-        """
-        insert into build.dirty_entities (tenant_id, kind, entity_id)
-        select l.tenant_id, 'lead', l.lead_id
-        from next_tenants as n
-        join raw.leads as l
-            on l.tenant_id = n.tenant_id
-            and l.created_at >= %(first)s::timestamp at time zone n.timezone
-            and l.created_at < (%(last)s::date + 1)::timestamp at time zone n.timezone
-        union
-        select u.tenant_id, 'user', u.user_id
-        from next_tenants as n
-        join raw.users as u
-            on u.tenant_id = n.tenant_id
-            and u.signed_up_at >= %(first)s::timestamp at time zone n.timezone
-            and u.signed_up_at < (%(last)s::date + 1)::timestamp at time zone n.timezone
-        union
-        select s.tenant_id, 'customer', s.customer_id
-        from next_tenants as n
-        join raw.subscriptions as s using (tenant_id)
-        on conflict do nothing
-        """,
-        {"first": first, "last": last},
-    )
-
-
-def _merge_spans(conn: psycopg.Connection) -> None:
-    """Widen spans where a figure looks further than its day, then merge with what was left over."""
-    # A session counts in every trailing window that reaches its day; a month has up to 31 days.
-    conn.execute(
-        """
-        update spans
-        set span = daterange(lower(span), upper(span) - 1 + greatest(t.mau_window_days, 31), '[]')
-        from next_tenants as t
-        where
-            t.tenant_id = spans.tenant_id
-            and spans.domain = 'activity_window'
-            and upper(span) < date '2199-01-01'
-        """
-    )
-    # Timezones lie up to 26 hours apart: a branch's local day is up to two days from the tenant's.
-    conn.execute(
-        """
-        update spans set span = daterange(lower(span) - 2, upper(span) + 1, '[]')
-        where domain in ('calls_branch', 'leads_branch')
-        """
-    )
-    conn.execute(
-        """
-        insert into spans
-        select tenant_id, domain, daterange(date_from, date_to, '[]') from build.dirty_spans
-        """
-    )
-    # Entities without a dated change still make their domain dirty.
-    conn.execute(
-        """
-        insert into spans
-        select distinct e.tenant_id, d.domain, daterange(%(first)s, %(last)s, '[]')
-        from build.dirty_entities as e
-        join (values ('customer', 'revenue'), ('user', 'users')) as d (kind, domain) using (kind)
-        """,
-        {"first": FIRST_DAY, "last": LAST_DAY},
-    )
-    conn.execute("delete from build.dirty_spans")
-    conn.execute(
-        """
-        insert into build.dirty_spans (tenant_id, domain, date_from, date_to)
-        select m.tenant_id, m.domain, lower(r), upper(r) - 1
-        from (select tenant_id, domain, range_agg(span) as ranges from spans group by 1, 2) as m
-        cross join lateral unnest(m.ranges) as r
-        """
-    )
-
-
 def _adopt_clocks(conn: psycopg.Connection) -> None:
     conn.execute(
         f"""
         insert into build.tenants (
-            tenant_id, {_TENANT_FACTS}, as_of, as_of_date, complete_date, in_build, is_removed
+            tenant_id, {_TENANT_FACTS}, {_CLOCK}, in_build, is_removed
         )
-        select tenant_id, {_TENANT_FACTS}, as_of, as_of_date, complete_date, true, false from next_tenants
+        select tenant_id, {_TENANT_FACTS}, {_CLOCK}, true, false from next_tenants
         on conflict (tenant_id) do update set
-            ({_TENANT_FACTS}, as_of, as_of_date, complete_date, in_build, is_removed) =
-            ({_columns("excluded")}, excluded.as_of, excluded.as_of_date, excluded.complete_date, true, false)
+            ({_TENANT_FACTS}, {_CLOCK}, in_build, is_removed) =
+            ({dirt.qualified("excluded", f"{_TENANT_FACTS}, {_CLOCK}")}, true, false)
         """
     )
     conn.execute(
@@ -563,114 +213,20 @@ def _adopt_clocks(conn: psycopg.Connection) -> None:
     conn.execute("analyze build.tenants, build.dirty_spans, build.dirty_entities")
 
 
-def _columns(relation: str) -> str:
-    return ", ".join(f"{relation}.{fact.strip()}" for fact in _TENANT_FACTS.split(","))
-
-
-def _run_when_built(conn: psycopg.Connection, table: str, sql: str) -> None:
-    """Run SQL that looks into a model's table; before the first build there is nothing to look into."""
-    exists = conn.execute("select to_regclass(%s)", (table,)).fetchone()
-    if exists is not None and exists[0] is not None:
-        conn.execute(sql)
-
-
-#: Invoices, spend and finance inputs in another currency than the tenant's, at a rate that changed.
-_TENANTS_OF_RATES = """
-    with money as (
-        select tenant_id, upper(currency) as currency, issued_at as moment, null::date as day
-        from raw.invoices
-        union all
-        select tenant_id, upper(currency), null, spend_date from raw.marketing_spend
-        union all
-        select tenant_id, upper(currency), null, month from raw.finance_inputs
-    ),
-    tenants as (
-        select distinct money.tenant_id
-        from touched_rates as touched
-        join money on true
-        join build.tenants as tenants
-            on tenants.tenant_id = money.tenant_id and tenants.currency <> money.currency
-        where
-            touched.currency in (money.currency, tenants.currency)
-            and touched.days @> coalesce(money.day, (money.moment at time zone tenants.timezone)::date)
-    )
-    insert into spans
-    select tenant_id, domain, daterange(%(first)s, %(last)s, '[]')
-    from tenants cross join unnest(array['billing', 'spend', 'revenue']) as domain
-"""
-
-#: Changes that reach days or entities only through what an earlier build derived.
-_SPREAD_THROUGH_MODELS: list[tuple[str, str]] = [
-    (
-        # A user's type decides the type of the sessions that carry none.
-        "intermediate.int_activity__user_days",
-        """
-        insert into spans
-        select distinct days.tenant_id, domain, daterange(days.activity_date, days.activity_date, '[]')
-        from taken
-        join intermediate.int_activity__user_days as days
-            on days.tenant_id = taken.tenant_id and days.user_id = taken.entity
-        cross join unnest(array['activity', 'activity_window']) as domain
-        where taken.table_name = 'users'
-        """,
-    ),
-    (
-        # A rate is in force from its day to seven days later; a row is revalued where the next one begins.
-        "intermediate.int_revenue__subscription_periods",
-        """
-        insert into build.dirty_entities (tenant_id, kind, entity_id)
-        select distinct periods.tenant_id, 'customer', periods.customer_id
-        from touched_rates as touched
-        cross join build.tenants as tenants
-        join intermediate.int_revenue__subscription_periods as periods
-            on periods.tenant_id = tenants.tenant_id
-            and periods.currency <> tenants.currency
-            and touched.currency in (periods.currency, tenants.currency)
-            and (
-                touched.days @> periods.rated_on
-                or (
-                    periods.valid_to < 'infinity'
-                    and touched.days @> (periods.valid_to at time zone tenants.timezone)::date
-                )
-            )
-        on conflict do nothing
-        """,
-    ),
-]
-_ENTITIES_OF_DIRTY_TENANTS: list[tuple[str, str]] = [
-    (
-        f"intermediate.{table}",
-        f"""
-        insert into build.dirty_entities (tenant_id, kind, entity_id)
-        select distinct d.tenant_id, '{kind}', m.{kind}_id
-        from build.dirty_tenants as d join intermediate.{table} as m using (tenant_id)
-        on conflict do nothing
-        """,
-    )
-    for table, kind in (
-        ("int_leads__reached", "lead"),
-        ("int_users__activation", "user"),
-        ("int_revenue__subscription_periods", "customer"),
-    )
-]
-#: Boundaries that lie ahead (the end of a trial, a limit of past_due, cancel_at) stand in the periods.
-_ENTITIES_BY_CLOCK: list[tuple[str, str]] = [
-    (
-        "intermediate.int_revenue__subscription_periods",
-        """
-        insert into build.dirty_entities (tenant_id, kind, entity_id)
-        select distinct periods.tenant_id, 'customer', periods.customer_id
-        from moved
-        join intermediate.int_revenue__subscription_periods as periods
-            on periods.tenant_id = moved.tenant_id
-            and (
-                (periods.valid_from >= moved.old_as_of and periods.valid_from < moved.new_as_of)
-                or (periods.valid_to >= moved.old_as_of and periods.valid_to < moved.new_as_of)
-            )
-        on conflict do nothing
-        """,
-    ),
-]
+def unusable_tenants(conn: psycopg.Connection) -> list[dict[str, object]]:
+    """Tenants that no build can compute, in the form of the mart data_problems."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """
+            select
+                tenant_id, 'unknown_timezone' as kind, 'raw.tenants' as table_name, tenant_id as key,
+                'error' as severity,
+                format('PostgreSQL does not know the timezone %s', quote_literal(timezone)) as message,
+                'Give an IANA name such as Europe/Lisbon. The tenant''s marts stay as they are.' as remedy
+            from raw.tenants
+            where deleted_at is null and not raw.is_timezone(timezone)
+            """
+        ).fetchall()
 
 
 def pending(conn: psycopg.Connection) -> dict[str, object]:
