@@ -22,7 +22,7 @@ from orchestration.reports.document import Figure, Number
 DASH = "—"
 _CLOSE = Decimal("0.01")
 _COMPACT_FROM = Decimal(1_000_000)
-_WHOLE_FROM = Decimal(10_000)
+_WHOLE_FROM = Decimal(1_000)
 _TIMES = ("milliseconds", "seconds", "minutes", "hours")
 _SECONDS = {"seconds": Decimal(1), "minutes": Decimal(60), "hours": Decimal(3600)}
 

@@ -211,6 +211,16 @@ def test_a_long_staff_list_ends_in_a_row_for_the_rest(report: Render) -> None:
     assert sum(parts) == got.figures["staff.all.calls"]  # type: ignore[arg-type]
 
 
+def test_a_first_week_has_nothing_to_compare_with(report: Render) -> None:
+    got = report("giant", "lead_performance", "weekly", ("pdf",), branch_id="one")
+    assert got.figures["status.all.previous"] is None
+    assert got.figures["new_leads.previous"] is None
+    text = text_of(got.files["pdf"])
+    assert "The week before lies before the first record." in text
+    assert "The week before has no figure for any of these." in text
+    assert "better" not in text
+
+
 def test_the_same_data_gives_the_same_bytes_also_in_another_process(
     marts: Connection, report: Render, module_settings: Any
 ) -> None:

@@ -187,14 +187,14 @@ def moved(figure: Figure, text: Formatter, compact: bool = True) -> str:
     movement = figure.comparison.movement if figure.comparison else "unknown"
     change = text.change(figure)
     if movement == "unchanged":
-        return f"{name} held at {value}"
+        return f"{name} held at\u00a0{value}"
     if movement in ("up", "down"):
         verb = "rose" if movement == "up" else "fell"
         before = figure.comparison.value if figure.comparison else None
         if figure.value == 0 or not change:
-            return f"{name} {verb} from {text.like(figure, before, compact)} to {value}"
-        return f"{name} {verb} {change} to {value}"
-    return f"{name} stood at {value}"
+            return f"{name} {verb} from {text.like(figure, before, compact)} to\u00a0{value}"
+        return f"{name} {verb} {change} to\u00a0{value}"
+    return f"{name} stood at\u00a0{value}"
 
 
 def sentence(clauses: list[str]) -> str:

@@ -58,7 +58,7 @@ class Measure:
 MEASURES = (
     Measure("new_leads", "New leads", "new_leads", metric="new_leads",
             definition="Leads created in the period"),
-    Measure("converted_leads", "Converted leads", "converted_leads",
+    Measure("converted_leads", "New leads converted so far", "converted_leads",
             definition="Of the leads created in the period, those converted by the time of the data"),
     Measure("conversion_rate", "Lead conversion rate", "converted_leads", "new_leads", "percent", "rate",
             definition="Converted leads / new leads, both of the leads created in the period",
@@ -101,6 +101,11 @@ class Book:
     days: Mapping[date, query.Counts]
     first_day: date
     catalogue: Mapping[str, rows.Metric]
+
+    @property
+    def knows_before(self) -> bool:
+        """Whether anything was recorded by the end of the period before."""
+        return self.first_day <= self.period.previous.end
 
     def sum(self, count: str, first: date, last: date) -> Decimal:
         """A count added up over the days of a period."""
@@ -215,7 +220,7 @@ def _leads(book: Book) -> Section | None:
         return Section("leads", "Leads", f"No lead was created {period.this}.", ())
     charts = [chart for key in ("new_leads", "conversion_rate") if (chart := book.trend(key))]
     blocks: list[Block] = [Charts(tuple(charts))] if charts else []
-    blocks.append(lead_tables.statuses(book.sum, period))
+    blocks.append(lead_tables.statuses(book.sum, period, book.knows_before))
     lead = _told(book, ("new_leads", "conversion_rate"))
     return Section("leads", "Leads", lead, tuple(blocks))
 
@@ -256,7 +261,7 @@ def _calls(conn: rows.Connection, book: Book, scope: query.Scope) -> Section | N
     charts = [chart for key in ("total_calls", "call_success_rate") if (chart := book.trend(key))]
     blocks: list[Block] = [Charts(tuple(charts))] if charts else []
     if outcomes := query.read_outcomes(conn, scope, period):
-        blocks.append(lead_tables.outcomes(outcomes, period))
+        blocks.append(lead_tables.outcomes(outcomes, period, book.knows_before))
     lead = _told(book, ("total_calls", "call_success_rate", "interest_rate"))
     return Section("calls", "Calls", lead, tuple(blocks))
 

@@ -16,6 +16,7 @@ from orchestration.reports.periods import Period
 
 STATUSES = ("new", "contacted", "qualified", "converted", "lost")
 NOT_NAMED = {"(none)": "Not named"}
+_TOO_EARLY = "lies before the first record"
 _NO_BASE = "there is nothing to divide by"
 
 
@@ -38,8 +39,20 @@ def _title(value: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def statuses(total: Callable[[str, date, date], Decimal], period: Period) -> Table:
-    """Leads created in the period by their status at the time of the data."""
+def _before(key: str, value: Decimal, known: bool) -> Figure:
+    """A count of the period before; a dash when nothing was recorded yet."""
+    return _count(key, value) if known else Figure(key, "", None, reason=_TOO_EARLY)
+
+
+def _early_note(period: Period, known: bool) -> str:
+    return "" if known else f"— {period.before.capitalize()} {_TOO_EARLY}."
+
+
+def statuses(total: Callable[[str, date, date], Decimal], period: Period, known: bool) -> Table:
+    """Leads created in the period by their status at the time of the data.
+
+    `known`: whether the period before holds any record.
+    """
 
     def counts(of: Period) -> list[Decimal]:
         return [total(f"status_{status}", of.start, of.end) for status in STATUSES]
@@ -49,32 +62,32 @@ def statuses(total: Callable[[str, date, date], Decimal], period: Period) -> Tab
         Row(_title(status), (
             _count(f"status.{status}", count),
             _share(f"status.{status}.share", count, sum(now, Decimal(0))),
-            _count(f"status.{status}.previous", then),
+            _before(f"status.{status}.previous", then, known),
         ))
         for status, count, then in zip(STATUSES, now, before, strict=True)
     ]  # fmt: skip
     whole, earlier = sum(now, Decimal(0)), sum(before, Decimal(0))
     rows.append(Row("All leads", (_count("status.all", whole), _share("status.all.share", whole, whole),
-                                  _count("status.all.previous", earlier)), total=True))  # fmt: skip
+                                  _before("status.all.previous", earlier, known)), total=True))  # fmt: skip
     columns = (Column("Status of the leads created", "left"), Column(f"This {period.grain}"), Column("Share"),
                Column(period.before.capitalize()))  # fmt: skip
-    return Table("status", "Leads by status", columns, tuple(rows))
+    return Table("status", "Leads by status", columns, tuple(rows), _early_note(period, known))
 
 
-def outcomes(found: Sequence[Outcome], period: Period) -> Table:
+def outcomes(found: Sequence[Outcome], period: Period, known: bool) -> Table:
     """Completed calls by outcome."""
     whole = sum((row.completed for row in found), Decimal(0))
     rows = tuple(
         Row(_title(row.outcome), (
             _count(f"outcome.{row.outcome}", row.completed),
             _share(f"outcome.{row.outcome}.share", row.completed, whole),
-            _count(f"outcome.{row.outcome}.previous", row.completed_before),
+            _before(f"outcome.{row.outcome}.previous", row.completed_before, known),
         ))
         for row in found
     )  # fmt: skip
     columns = (Column("Outcome of completed calls", "left"), Column(f"This {period.grain}"), Column("Share"),
                Column(period.before.capitalize()))  # fmt: skip
-    return Table("outcomes", "Calls by outcome", columns, rows)
+    return Table("outcomes", "Calls by outcome", columns, rows, _early_note(period, known))
 
 
 def hours(found: Sequence[Hour], text: Formatter) -> Table:

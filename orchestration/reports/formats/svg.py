@@ -194,6 +194,7 @@ def _bridge(chart: Chart, text: Formatter, palette: Palette) -> Markup:
     ends = [edge for span in spans[1:-1] for edge in span] + [values[0], values[-1]]
     scale = cut_scale(ends, top=14, bottom=height - 18)
     slot = width / len(values)
+    tight = any(_text_width(text.figure(label), 7.4) + 6 > slot for label in chart.labels)
     for index, ((begin, end), label) in enumerate(zip(spans, chart.labels, strict=True)):
         whole = index in (0, len(values) - 1)
         base = scale.zero if whole else scale.y(begin)
@@ -202,7 +203,7 @@ def _bridge(chart: Chart, text: Formatter, palette: Palette) -> Markup:
         colour = palette.primary if whole else "#8a3324" if falling else "#2f6b4f"
         x = index * slot + slot * 0.16
         canvas.rect(x, min(base, tip), slot * 0.68, abs(base - tip), colour)
-        words = text.figure(label, True)
+        words = text.figure(label, compact=tight)
         words = f"+{words}" if not whole and not falling else words
         canvas.text(
             x + slot * 0.34, min(base, tip) - 4, words, anchor="middle", size=7.4, colour=INK, weight=600
