@@ -97,6 +97,8 @@ class TenantPlan:
     spend_a_week: int = 1
     foreign_currencies: tuple[str, ...] = ()
     foreign_share: float = 0.0
+    branch_names: tuple[str, ...] = ()
+    staff_names: tuple[str, ...] = ()
 
     @property
     def last_day(self) -> dt.date:
@@ -136,7 +138,6 @@ def tenant_plans(options: GenerateOptions, end: dt.date) -> list[TenantPlan]:
         timezone, currency, week_start, spend = PLACES[n % len(PLACES)]
         tenant_id = f"generated-{options.seed}-{n + 1:0{width}d}"
         size = {kind: part[n] for kind, part in parts.items()}
-        size["users"] = max(1, size["users"])
         plans.append(
             TenantPlan(
                 tenant_id=tenant_id,
@@ -153,7 +154,14 @@ def tenant_plans(options: GenerateOptions, end: dt.date) -> list[TenantPlan]:
                 branches=min(8, 1 + size["leads"] // 2_000 + size["sessions"] // 100_000),
                 staff=min(60, 4 + size["leads"] // 1_000),
                 spend_a_week=max(1, spend * max(1, size["subscriptions"]) // 200),
-                **size,
+                users=max(1, size["users"]),
+                sessions=size["sessions"],
+                leads=size["leads"],
+                calls=size["calls"] if size["leads"] else 0,
+                subscriptions=size["subscriptions"],
+                collaborations=size["collaborations"],
+                jobs=size["jobs"],
+                api_requests=size["api_requests"],
             )
         )
     return plans

@@ -52,6 +52,8 @@ COLUMN_TYPES = {
     "days": "integer",
     "check_hours": "integer",
     "foreign_currencies": "text[]",
+    "branch_names": "text[]",
+    "staff_names": "text[]",
     "foreign_share": "double precision",
 }
 TEXT_COLUMNS = ("tenant_id", "name", "timezone", "currency", "week_start")
@@ -63,9 +65,8 @@ def generate(conn: Connection, options: GenerateOptions, progress: Progress | No
     Running the same options again adds nothing. Raises MetricpressError for options out of range and for a
     tenant that was generated with other options.
     """
-    end = options.end or dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
     written: Counter[str] = Counter()
-    for plan in tenant_plans(options, end):
+    for plan in tenant_plans(options, last_day(options)):
         written.update(generate_tenant(conn, plan, progress))
     return dict(written)
 
@@ -84,6 +85,11 @@ def generate_tenant(conn: Connection, plan: TenantPlan, progress: Progress | Non
         return dict(written)
 
 
+def last_day(options: GenerateOptions) -> dt.date:
+    """The last day to generate: the one asked for, else yesterday in UTC."""
+    return options.end or dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
+
+
 def planned_rows(plan: TenantPlan) -> int:
     """What `progress` adds up to for a tenant: the rows of all sliced steps."""
     return sum(getattr(plan, sized_by) for _, sized_by in STEPS if sized_by)
@@ -92,7 +98,9 @@ def planned_rows(plan: TenantPlan) -> int:
 def prepare(conn: Connection, plan: TenantPlan) -> None:
     """Make the generator's functions and the one-row table pg_temp.plan, for the present transaction."""
     conn.execute(statements("functions"))
-    values = asdict(plan) | {"foreign_currencies": list(plan.foreign_currencies)}
+    values = {
+        name: list(value) if isinstance(value, tuple) else value for name, value in asdict(plan).items()
+    }
     columns = [
         sql.SQL("{}::{} as {}").format(
             sql.Placeholder(field.name), sql.SQL(_column_type(field.name)), sql.Identifier(field.name)

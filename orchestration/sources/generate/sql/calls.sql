@@ -25,13 +25,16 @@ from pg_temp.plan as p
 cross join generate_series(%(first)s::bigint, %(last)s::bigint) as c
 inner join lead_paths as l on l.number = pg_temp.pick(pg_temp.unit(p.seed, 205, c), p.leads)
 cross join lateral (
-    select greatest(
-        (l.created_at at time zone p.timezone)::date,
-        pg_temp.working_day(
-            (l.created_at at time zone p.timezone)::date + floor(21 * power(pg_temp.unit(p.seed, 206, c), 2))::integer,
-            pg_temp.unit(p.seed, 207, c)
-        )
-    ) as drawn
+    select
+        (l.created_at at time zone p.timezone)::date as first_day,
+        (l.created_at at time zone p.timezone)::date
+        + floor(21 * power(pg_temp.unit(p.seed, 206, c), 2))::integer as day
+    offset 0
+) as came
+cross join lateral (
+    select
+        greatest(came.first_day, came.day - pg_temp.days_back(came.day, pg_temp.unit(p.seed, 207, c))) as drawn
+    offset 0
 ) as called
 cross join lateral (
     select greatest(l.created_at + interval '1 minute' * (1 + 60 * pg_temp.unit(p.seed, 208, c)), (

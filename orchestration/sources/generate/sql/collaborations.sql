@@ -27,10 +27,11 @@ cross join lateral (
         pg_temp.pick(pg_temp.unit(p.seed, 603, c), p.vendors - 1) as step
 ) as pair
 cross join lateral (
+    select p.first_day + pg_temp.arrival_day(c, p.collaborations, p.days) as day
+) as came
+cross join lateral (
     select (
-        greatest(p.first_day, pg_temp.working_day(
-            p.first_day + pg_temp.arrival_day(c, p.collaborations, p.days), pg_temp.unit(p.seed, 606, c)
-        ))
+        greatest(p.first_day, came.day - pg_temp.days_back(came.day, pg_temp.unit(p.seed, 606, c)))
         + pg_temp.time_of_day(
             pg_temp.unit(p.seed, 607, c), pg_temp.unit(p.seed, 608, c), pg_temp.unit(p.seed, 609, c)
         )

@@ -21,10 +21,14 @@ create or replace function pg_temp.arrival_day(row_number bigint, n bigint, days
 language sql immutable parallel safe
 return least(days - 1, floor(days * power((row_number - 0.5) / greatest(n, 1), 0.65))::integer);
 
--- A weekend day moved to the working day two days before, for two weekend days of three.
-create or replace function pg_temp.working_day(day date, draw double precision) returns date
+-- Days to go back from a day: two weekend days of three move to a working day of the week before them.
+create or replace function pg_temp.days_back(day date, draw double precision) returns integer
 language sql immutable parallel safe
-return case when draw < 0.66 and mod(day - date '2000-01-03', 7) >= 5 then day - 2 else day end;
+return case
+    when draw < 0.66 and mod(day - date '2000-01-03', 7) >= 5
+        then mod(day - date '2000-01-03', 7) - 4 + floor(draw / 0.66 * 5)::integer
+    else 0
+end;
 
 -- A time of day between 08:00 and 22:30 with a crest in the late morning and one in the evening.
 create or replace function pg_temp.time_of_day(which double precision, a double precision, b double precision)

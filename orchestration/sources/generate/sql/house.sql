@@ -3,7 +3,7 @@ insert into raw.branches (tenant_id, branch_id, name, extra)
 select
     p.tenant_id,
     'branch-' || lpad(b::text, 2, '0'),
-    'Branch ' || b,
+    coalesce(p.branch_names[b::integer], 'Branch ' || b),
     '{"generated": true}'
 from pg_temp.plan as p
 cross join generate_series(1, p.branches) as b
@@ -14,7 +14,7 @@ select
     p.tenant_id,
     'staff-' || lpad(s::text, 3, '0'),
     'branch-' || lpad((1 + mod(s, p.branches))::text, 2, '0'),
-    'Staff member ' || s,
+    coalesce(p.staff_names[s::integer], 'Staff member ' || s),
     '{"generated": true}'
 from pg_temp.plan as p
 cross join generate_series(1, p.staff) as s

@@ -35,11 +35,11 @@ cross join lateral (
     limit 1
 ) as source
 cross join lateral (
+    select p.first_day + least(p.days - 1, floor(p.days * power(pg_temp.unit(p.seed, 103, l), 0.85))::integer) as day
+) as came
+cross join lateral (
     select (
-        greatest(p.first_day, pg_temp.working_day(
-            p.first_day + least(p.days - 1, floor(p.days * power(pg_temp.unit(p.seed, 103, l), 0.85))::integer),
-            pg_temp.unit(p.seed, 104, l)
-        ))
+        greatest(p.first_day, came.day - pg_temp.days_back(came.day, pg_temp.unit(p.seed, 104, l)))
         + pg_temp.time_of_day(
             pg_temp.unit(p.seed, 105, l), pg_temp.unit(p.seed, 106, l), pg_temp.unit(p.seed, 107, l)
         )

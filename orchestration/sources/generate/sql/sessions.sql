@@ -9,14 +9,9 @@ select
     case when pg_temp.unit(p.seed, 2, who.u) < 0.38 then 'supplier' else 'couple' end,
     'branch-' || lpad(pg_temp.pick(pg_temp.unit(p.seed, 1, who.u), p.branches)::text, 2, '0'),
     (
-        p.first_day + came.after
-        - case
-            when mod(p.first_day + came.after - date '2000-01-03', 7) >= 5
-                and came.after - life.arrived >= 2
-                and pg_temp.unit(p.seed, 14, s) < 0.66 then 2
-            else 0
-        end
-        + came.time_of_day
+        p.first_day
+        + greatest(life.arrived, came.after - pg_temp.days_back(p.first_day + came.after, pg_temp.unit(p.seed, 14, s)))
+        + case when came.after = life.arrived then greatest(came.time_of_day, life.signed_up) else came.time_of_day end
     ) at time zone p.timezone,
     case
         when pg_temp.unit(p.seed, 18, s) >= 0.02
@@ -39,7 +34,10 @@ cross join lateral (
 cross join lateral (
     select
         pg_temp.arrival_day(who.u, p.users, p.days) as arrived,
-        pg_temp.unit(p.seed, 10, who.u) as loyalty
+        pg_temp.unit(p.seed, 10, who.u) as loyalty,
+        pg_temp.time_of_day(
+            pg_temp.unit(p.seed, 3, who.u), pg_temp.unit(p.seed, 4, who.u), pg_temp.unit(p.seed, 5, who.u)
+        ) + interval '1 minute' as signed_up
     offset 0
 ) as life
 cross join lateral (

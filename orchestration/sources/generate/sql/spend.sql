@@ -23,11 +23,12 @@ select
     p.tenant_id,
     month::date,
     round(
-        p.spend_a_week * 260 * greatest(0.25, 1 - (month::date - p.first_day) / (2.5 * p.days)),
+        p.spend_a_week * 260 * greatest(0.25, 1 - (month::date - p.first_day) / (2.5 * greatest(p.days, 365))),
         case when p.currency = 'JPY' then 0 else 2 end
     ),
     round(
-        (p.spend_a_week * 13 * (0.9 + 0.2 * pg_temp.unit(p.seed, 510, month::date - date '2000-01-01')))::numeric,
+        (p.spend_a_week * 260 * 30.4 / (2.5 * greatest(p.days, 365))
+        * (0.9 + 0.2 * pg_temp.unit(p.seed, 510, month::date - date '2000-01-01')))::numeric,
         case when p.currency = 'JPY' then 0 else 2 end
     ),
     p.currency,
