@@ -21,7 +21,7 @@ class Overrides:
     """What a test may put in place of the real thing."""
 
     settings: Settings | None = None
-    dbt_project_dir: Path = resources.DBT_PROJECT_DIR
+    dbt_project_dir: Path = resources.PROJECT_DIR
     open_build: resources.BuildOpener = open_build
 
 
@@ -33,14 +33,14 @@ def build_defs(*, overrides: Overrides | None = None) -> dg.Definitions:
     """
     given = overrides or Overrides()
     settings = given.settings or Settings.from_env()
-    project = resources.dbt_project(given.dbt_project_dir)
+    project = resources.dbt_project(given.dbt_project_dir, settings.home)
     manifest = dbt.read_manifest(project.manifest_path)
     translator = dbt.Translator(project)
     marts = dbt.mart_assets(project, manifest, translator)
     report_assets = reports.report_assets(available(settings.template_dir), manifest, translator)
     all_jobs = jobs.jobs_of(marts, report_assets, sources.raw_tables)
     return dg.Definitions(
-        assets=[sources.raw_tables, marts, report_assets],
+        assets=[sources.raw_tables, *sources.other_specs(manifest), marts, report_assets],
         asset_checks=checks.checks_for(marts.keys),
         jobs=all_jobs.all(),
         schedules=schedules.schedules_of(all_jobs, settings),

@@ -55,9 +55,16 @@ def storage_url(url: str) -> str:
     return f"postgresql+psycopg2://{rest}"
 
 
-def manifest_is_current(project_dir: Path = PROJECT_DIR) -> bool:
+def target_of(home: Path) -> Path:
+    """Where Dagster's manifest and partial parse lie: apart from those of other dbt commands.
+
+    dbt parses everything anew when it finds the state of a run against another database.
+    """
+    return home / "dbt" / "target"
+
+
+def manifest_is_current(manifest: Path, project_dir: Path) -> bool:
     """Whether the manifest is newer than everything it is made of; a removed file shows in its folder."""
-    manifest = project_dir / "target" / "manifest.json"
     if not manifest.exists():
         return False
     made = manifest.stat().st_mtime
@@ -75,13 +82,20 @@ def make_manifest(settings: Settings, project_dir: Path = PROJECT_DIR) -> bool:
 
     Once for all processes, with the environment of the runs: another one would make each of them parse again.
     """
-    if manifest_is_current(project_dir):
+    target = target_of(settings.home)
+    if manifest_is_current(target / "manifest.json", project_dir):
         return False
+    target.mkdir(parents=True, exist_ok=True)
     command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "parse"]
     folders = ["--project-dir", str(project_dir), "--profiles-dir", str(project_dir)]
     done = subprocess.run(
         [*command, *folders],
-        env={**os.environ, **dbt_environment(settings)},
+        env={
+            **os.environ,
+            **dbt_environment(settings),
+            "DBT_TARGET_PATH": str(target),
+            "DBT_LOG_PATH": str(target),
+        },
         cwd=project_dir,
         capture_output=True,
         text=True,

@@ -247,7 +247,8 @@ def mart_assets(
             if build.is_empty:
                 yield from unchanged(context, manifest, conn)
                 return
-            with environment(build.environment):
+            # Where dbt finds the partial parse that goes with the manifest.
+            with environment({**build.environment, "DBT_TARGET_PATH": str(project.target_path)}):
                 invocation = dbt.cli(
                     build.dbt_args,
                     manifest=manifest,

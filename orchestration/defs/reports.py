@@ -23,7 +23,7 @@ from orchestration.delivery.calendar import Due
 from orchestration.delivery.planning import ask
 from orchestration.delivery.records import Outcome
 from orchestration.delivery.service import DispatchResult, dispatch
-from orchestration.delivery.subscriptions import Subscription, tenant_calendar
+from orchestration.delivery.subscriptions import Subscription
 from orchestration.errors import MetricpressError
 from orchestration.reports import ReportRequest, first_page_png, render
 from orchestration.settings import Settings
@@ -62,13 +62,13 @@ def report_assets(
     """The asset of each report; materializing them dispatches whatever is due, for all tenants."""
 
     @dg.multi_asset(
-        name="report_dispatch",
+        name="dispatch_reports",
         specs=[report_spec(name, manifest, translator) for name in names],
         can_subset=True,
         retry_policy=TRANSIENT_RETRIES,
         pool=POOL,
     )
-    def report_dispatch(
+    def dispatch_reports(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Render and send the reports that are due; a second dispatch of the same period sends nothing."""
@@ -84,7 +84,7 @@ def report_assets(
                 yield dg.MaterializeResult(asset_key=report_key(name), metadata=dispatch_metadata(sent))
         tell_of_failures(result)
 
-    return report_dispatch
+    return dispatch_reports
 
 
 def tell_of_failures(result: DispatchResult) -> None:
@@ -196,15 +196,14 @@ def render_report(
 def request_of(config: ReportOnDemand, settings: Settings) -> ReportRequest:
     """The request for one whole period; MetricpressError for an unknown tenant or a bad day."""
     with connect(settings, "pipeline") as conn:
-        _, week_start = tenant_calendar(conn, config.tenant)
         row = conn.execute(
-            "select complete_date from marts.tenants where tenant_id = %s", (config.tenant,)
+            "select complete_date, week_start from marts.tenants where tenant_id = %s", (config.tenant,)
         ).fetchone()
     if row is None:
         raise MetricpressError(
             f"the marts have no rows of tenant {config.tenant!r}", remedy="Run: metricpress build"
         )
-    first, last = period_asked(config.frequency, config.day, row[0], week_start)
+    first, last = period_asked(config.frequency, config.day, *row)
     return ReportRequest(
         tenant_id=config.tenant,
         report=config.report,

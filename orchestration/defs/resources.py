@@ -14,12 +14,12 @@ from typing import Protocol
 
 from dagster_dbt import DbtCliResource, DbtProject
 
+from orchestration.dev import PROJECT_DIR, target_of
 from orchestration.errors import MetricpressError
 from orchestration.marts.build import Build
 from orchestration.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[2]
-DBT_PROJECT_DIR = ROOT / "dbt_project"
+__all__ = ["PROJECT_DIR", "BuildOpener", "dbt_cli", "dbt_project"]
 
 
 class BuildOpener(Protocol):
@@ -36,12 +36,12 @@ class BuildOpener(Protocol):
         ...
 
 
-def dbt_project(project_dir: Path = DBT_PROJECT_DIR) -> DbtProject:
-    """The dbt project; its manifest must have been made before.
+def dbt_project(project_dir: Path, home: Path) -> DbtProject:
+    """The dbt project with its manifest, which must have been made before (orchestration/dev.py).
 
     Raises MetricpressError naming the command when it was not: parsing here would happen in every process.
     """
-    project = DbtProject(project_dir=project_dir)
+    project = DbtProject(project_dir=project_dir, target_path=target_of(home))
     if not project.manifest_path.exists():
         raise MetricpressError(
             f"the dbt manifest {project.manifest_path} does not exist",

@@ -5,7 +5,7 @@ here: loading (orchestration/sources) and the tables' columns (orchestration/war
 """
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -44,6 +44,21 @@ def raw_spec(table: RawTable) -> dg.AssetSpec:
             "dagster/table_name": f"raw.{table.name}",
         },
     )
+
+
+def other_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
+    """Tables the models read beside the raw ones, such as targets; the build's own state is not shown."""
+    return [
+        dg.AssetSpec(
+            dg.AssetKey([source["source_name"], source["name"]]),
+            group_name=source["source_name"],
+            owners=["team:reporting"],
+            kinds={"postgres", "table"},
+            description=source["description"],
+        )
+        for source in manifest["sources"].values()
+        if source["source_name"] not in (GROUP, "build")
+    ]
 
 
 def raw_facts(conn: psycopg.Connection[Any], table: str) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+select tenant_id, session_id, started_at from {{ source('raw', 'sessions') }}
