@@ -57,6 +57,8 @@ def due(
     from orchestration.delivery.service import dispatch, rehearse
 
     settings, now = Settings.from_env(), moment_of(at)
+    if tenant is not None:
+        _require(settings, tenant)
     if dry_run:
         _tell(rehearse(settings, now, tenant), as_json, "Nothing is due.")
         return
@@ -132,10 +134,13 @@ def list_deliveries(
     """List what the ledger holds: each report, each recipient, and how it went."""
     from orchestration.delivery.records import STATUSES, history
     from orchestration.warehouse.connection import connect
+    from orchestration.warehouse.tenants import require_tenant
 
     if status is not None and status not in STATUSES:
         raise MetricpressError(f"{status!r} is not a status", remedy=f"Known: {', '.join(STATUSES)}.")
     with connect(Settings.from_env(), "pipeline") as conn:
+        if tenant is not None:
+            require_tenant(conn, tenant)
         outcomes = history(conn, tenant, status, limit)
     _print(outcomes, as_json, "The ledger holds no such delivery.")
 
@@ -200,6 +205,14 @@ def _asked(
     if found is None:
         raise MetricpressError(f"{subscription.name} was not due yet", remedy="Give --date.")
     return subscription, found, tenant
+
+
+def _require(settings: Settings, tenant: str) -> None:
+    from orchestration.warehouse.connection import connect
+    from orchestration.warehouse.tenants import require_tenant
+
+    with connect(settings, "pipeline") as conn:
+        require_tenant(conn, tenant)
 
 
 def _tell(result: DispatchResult, as_json: bool, empty: str) -> None:

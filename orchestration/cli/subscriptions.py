@@ -93,8 +93,11 @@ def add(
 def list_subscriptions(tenant: OfTenant = None, as_json: AsJson = False) -> None:
     """List all subscriptions."""
     from orchestration.delivery.subscriptions import listed
+    from orchestration.warehouse.tenants import require_tenant
 
     with _connection(Settings.from_env()) as conn:
+        if tenant is not None:
+            require_tenant(conn, tenant)
         rows = [_plain(subscription) for subscription in listed(conn, tenant)]
     for row in rows:
         row["when"] = _when(row)

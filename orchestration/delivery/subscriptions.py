@@ -29,9 +29,7 @@ from orchestration.delivery.calendar import (
 )
 from orchestration.delivery.channels import CHANNELS
 from orchestration.errors import MetricpressError
-from orchestration.reports.formatting import parse_locale
-from orchestration.reports.service import FORMATS
-from orchestration.reports.templates import check_parameters, report_type
+from orchestration.warehouse.tenants import require_tenant
 
 Connection = psycopg.Connection[Any]
 MISFIRE_POLICIES = ("catch_up", "skip")
@@ -224,12 +222,18 @@ def tenant_of(conn: Connection, tenant_id: str) -> Tenant:
             (tenant_id,),
         ).fetchone()
     if tenant is None:
-        raise MetricpressError(f"no tenant {tenant_id!r}", remedy="See: metricpress tenants list")
+        require_tenant(conn, tenant_id)  # raises, with the nearest names
+        raise MetricpressError(f'the tenant "{tenant_id}" was removed', remedy="Add it again.")
     return tenant
 
 
 def _checked(subscription: Subscription, tenant: Tenant, template_dir: Path | None) -> Subscription:
     """The subscription in its stored form; every refusal names the value and what is allowed."""
+    # Half a second of imports that listing and explaining do without.
+    from orchestration.reports.formatting import parse_locale
+    from orchestration.reports.service import FORMATS
+    from orchestration.reports.templates import check_parameters, report_type
+
     report = report_type(subscription.report, template_dir)
     _one_of("frequency", subscription.frequency, FREQUENCIES)
     _one_of(f"frequency of report {report.name}", subscription.frequency, report.frequencies)

@@ -13,6 +13,7 @@ from email.utils import format_datetime, parseaddr
 from functools import lru_cache
 
 from orchestration.delivery.channels.parcel import Attachment, Parcel
+from orchestration.delivery.failures import PermanentFailure
 
 #: Not every server takes 8-bit lines; encoded text passes everywhere.
 POLICY = SMTP.clone(cte_type="7bit")
@@ -21,12 +22,14 @@ POLICY = SMTP.clone(cte_type="7bit")
 def compose(parcel: Parcel, sender: str) -> bytes:
     """The message for one recipient, lines ending in CR LF; `sender` may carry a display name.
 
-    Raises ValueError for an address or a subject that cannot stand in a header.
+    Raises PermanentFailure for a recipient that cannot be written to.
     """
+    if not parcel.recipient.isascii() or any(letter.isspace() for letter in parcel.recipient):
+        raise PermanentFailure(f"{parcel.recipient!r} is not a mail address")
     head = EmailMessage(policy=POLICY)
     head["From"] = sender
     head["To"] = parcel.recipient
-    head["Subject"] = parcel.subject
+    head["Subject"] = " ".join(parcel.subject.split())
     head["Date"] = format_datetime(datetime.now(UTC))
     head["Message-ID"] = parcel.message_id
     # Keeps vacation responders silent (RFC 3834).

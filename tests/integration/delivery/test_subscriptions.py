@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 @pytest.mark.parametrize(
     ("change", "message", "remedy"),
     [
-        ({"tenant_id": "nobody"}, "no tenant 'nobody'", "tenants list"),
+        ({"tenant_id": "nobody"}, 'no tenant "nobody"', "tenants list"),
         ({"report": "execcutive"}, "no report 'execcutive'", "executive, lead_performance"),
         ({"frequency": "hourly"}, "'hourly' is not a frequency", "daily, weekly, monthly"),
         ({"report": "lead_performance", "frequency": "monthly"}, "'monthly'", "daily, weekly"),
