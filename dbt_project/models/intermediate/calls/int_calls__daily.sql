@@ -22,10 +22,10 @@ with calls_to_count as (
     inner join {{ ref('stg_calls__calls') }} as calls
         on
             tenants.tenant_id = calls.tenant_id
-            and calls.started_at < tenants.as_of
+            and tenants.as_of > calls.started_at
             {% if is_incremental() %}
-                and calls.started_at >= spans.from_at
-                and calls.started_at < spans.to_at
+                and spans.from_at <= calls.started_at
+                and spans.to_at > calls.started_at
             {% endif %}
 )
 

@@ -22,8 +22,8 @@ with calls_to_count as (
         inner join {{ ref('stg_calls__calls') }} as calls
             on
                 spans.tenant_id = calls.tenant_id
-                and calls.started_at >= spans.from_at
-                and calls.started_at < spans.to_at
+                and spans.from_at <= calls.started_at
+                and spans.to_at > calls.started_at
         union
     {% endif %}
     select
@@ -54,7 +54,7 @@ from {{ ref('stg_platform__tenants') }} as tenants
 inner join calls_to_count as calls
     on
         tenants.tenant_id = calls.tenant_id
-        and calls.started_at < tenants.as_of
+        and tenants.as_of > calls.started_at
 inner join {{ ref('int_leads__reached') }} as leads
     on
         calls.tenant_id = leads.tenant_id

@@ -14,7 +14,7 @@ with calls_by_as_of as (
     inner join {{ ref('stg_calls__calls') }} as calls
         on
             tenants.tenant_id = calls.tenant_id
-            and calls.started_at < tenants.as_of
+            and tenants.as_of > calls.started_at
     left join {{ ref('stg_platform__branches') }} as branches
         on
             calls.tenant_id = branches.tenant_id

@@ -17,13 +17,15 @@ select
     count(*) filter (where days.step = 'lost') as leads_lost,
     count(*) filter (where days.step = 'created' and leads.is_converted) as cohort_converted
 from {{ ref('int_leads__reached') }} as leads
-cross join lateral (
-    values
-    ('created', leads.created_date),
-    ('contacted', leads.contacted_date),
-    ('qualified', leads.qualified_date),
-    ('converted', leads.converted_date),
-    ('lost', leads.lost_date)
+cross join lateral unnest(
+    array['created', 'contacted', 'qualified', 'converted', 'lost'],
+    array[
+        leads.created_date,
+        leads.contacted_date,
+        leads.qualified_date,
+        leads.converted_date,
+        leads.lost_date
+    ]
 ) as days (step, metric_date)
 {% if is_incremental() %}
     inner join {{ changed_days(['int_leads__reached']) }} as dirty

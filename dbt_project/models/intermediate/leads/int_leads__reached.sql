@@ -43,7 +43,7 @@ with leads_to_follow as (
     inner join {{ ref('stg_leads__leads') }} as leads
         on
             tenants.tenant_id = leads.tenant_id
-            and leads.created_at < tenants.as_of
+            and tenants.as_of > leads.created_at
             {% if is_incremental() %}
                 and dirty.entity_id = leads.lead_id
             {% endif %}
@@ -75,6 +75,24 @@ history as (
     group by 1, 2
 ),
 
+-- The last change before as_of; of several at one instant the furthest step.
+history_by_as_of as (
+    select
+        tenant_id,
+        lead_id,
+        {% for status in ['new'] + steps %}
+            {{ status }}_at,
+        {% endfor %}
+        last_changed_at,
+        case greatest(last_new_at, last_contacted_at, last_qualified_at, last_converted_at, last_lost_at)
+            {% for status in steps | reverse %}
+                when last_{{ status }}_at then '{{ status }}'
+            {% endfor %}
+            else 'new'
+        end as last_status
+    from history
+),
+
 moments as (
     select
         leads.tenant_id,
@@ -93,8 +111,7 @@ moments as (
                 else history.{{ step }}_at
             end as {{ step }}_at,
         {% endfor %}
-        -- The lead's own status lies ahead when a change does, or when nothing but the lead itself tells of it;
-        -- then the last change before as_of holds, of several at one instant the furthest step.
+        -- The lead's own status lies ahead when a change does, or when nothing but the lead itself tells of it.
         case
             when
                 history.last_changed_at >= leads.as_of
@@ -104,17 +121,11 @@ moments as (
                         when '{{ status }}' then history.{{ status }}_at is null
                     {% endfor %}
                 end
-                then case
-                    greatest({% for status in ['new'] + steps %}history.last_{{ status }}_at{{ ', ' if not loop.last }}{% endfor %})
-                    {% for status in steps | reverse %}
-                        when history.last_{{ status }}_at then '{{ status }}'
-                    {% endfor %}
-                    else 'new'
-                end
+                then coalesce(history.last_status, 'new')
             else leads.status
         end as status
     from leads_to_follow as leads
-    left join history
+    left join history_by_as_of as history
         on
             leads.tenant_id = history.tenant_id
             and leads.lead_id = history.lead_id

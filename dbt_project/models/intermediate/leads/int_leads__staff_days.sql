@@ -25,13 +25,15 @@ select
     count(*) filter (where days.step = 'converted') as converted_on_day,
     count(*) filter (where days.step = 'lost') as lost_on_day
 from {{ ref('int_leads__reached') }} as leads
-cross join lateral (
-    values
-    ('created', leads.branch_created_date),
-    ('contacted', leads.branch_contacted_date),
-    ('qualified', leads.branch_qualified_date),
-    ('converted', leads.branch_converted_date),
-    ('lost', leads.branch_lost_date)
+cross join lateral unnest(
+    array['created', 'contacted', 'qualified', 'converted', 'lost'],
+    array[
+        leads.branch_created_date,
+        leads.branch_contacted_date,
+        leads.branch_qualified_date,
+        leads.branch_converted_date,
+        leads.branch_lost_date
+    ]
 ) as days (step, metric_date)
 {% if is_incremental() %}
     inner join {{ changed_days(['int_leads__reached']) }} as dirty

@@ -22,10 +22,10 @@ with jobs_to_count as (
     inner join {{ ref('stg_operations__jobs') }} as jobs
         on
             tenants.tenant_id = jobs.tenant_id
-            and jobs.started_at < tenants.as_of
+            and tenants.as_of > jobs.started_at
             {% if is_incremental() %}
-                and jobs.started_at >= spans.from_at
-                and jobs.started_at < spans.to_at
+                and spans.from_at <= jobs.started_at
+                and spans.to_at > jobs.started_at
             {% endif %}
 ),
 

@@ -22,10 +22,10 @@ with requests_by_day as (
     inner join {{ ref('stg_operations__api_requests') }} as requests
         on
             tenants.tenant_id = requests.tenant_id
-            and requests.requested_at < tenants.as_of
+            and tenants.as_of > requests.requested_at
             {% if is_incremental() %}
-                and requests.requested_at >= spans.from_at
-                and requests.requested_at < spans.to_at
+                and spans.from_at <= requests.requested_at
+                and spans.to_at > requests.requested_at
             {% endif %}
     group by 1, 2
 ),
@@ -45,10 +45,10 @@ checks_by_day as (
     inner join {{ ref('stg_operations__health_checks') }} as checks
         on
             tenants.tenant_id = checks.tenant_id
-            and checks.checked_at < tenants.as_of
+            and tenants.as_of > checks.checked_at
             {% if is_incremental() %}
-                and checks.checked_at >= spans.from_at
-                and checks.checked_at < spans.to_at
+                and spans.from_at <= checks.checked_at
+                and spans.to_at > checks.checked_at
             {% endif %}
     group by 1, 2
 )

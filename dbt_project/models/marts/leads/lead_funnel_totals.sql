@@ -19,7 +19,7 @@ with branch_cohorts as (
                 leads.tenant_id = dirty.tenant_id
                 and leads.branch_cohort_week = dirty.metric_date
     {% endif %}
-    group by 1, 2, 4
+    group by leads.tenant_id, leads.branch_id, leads.branch_cohort_week
 ),
 
 tenant_cohorts as (

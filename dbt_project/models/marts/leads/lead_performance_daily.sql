@@ -19,10 +19,10 @@ with leads_by_branch as (
     select
         leads.tenant_id,
         leads.branch_id,
-        leads.metric_date,
         {% for count in lead_counts %}
-            sum(leads.{{ count }}) as {{ count }}{{ ',' if not loop.last }}
+            sum(leads.{{ count }})::bigint as {{ count }},
         {% endfor %}
+        leads.metric_date
     from {{ ref('int_leads__staff_days') }} as leads
     {% if is_incremental() %}
         inner join {{ dirty_days }} as dirty
@@ -30,17 +30,17 @@ with leads_by_branch as (
                 leads.tenant_id = dirty.tenant_id
                 and leads.metric_date = dirty.metric_date
     {% endif %}
-    group by 1, 2, 3
+    group by leads.tenant_id, leads.branch_id, leads.metric_date
 ),
 
 calls_by_branch as (
     select
         calls.tenant_id,
         calls.branch_id,
-        calls.metric_date,
         {% for count in call_counts %}
-            sum(calls.{{ count }}) as {{ count }}{{ ',' if not loop.last }}
+            sum(calls.{{ count }})::bigint as {{ count }},
         {% endfor %}
+        calls.metric_date
     from {{ ref('int_calls__staff_days') }} as calls
     {% if is_incremental() %}
         inner join {{ dirty_days }} as dirty
@@ -48,7 +48,7 @@ calls_by_branch as (
                 calls.tenant_id = dirty.tenant_id
                 and calls.metric_date = dirty.metric_date
     {% endif %}
-    group by 1, 2, 3
+    group by calls.tenant_id, calls.branch_id, calls.metric_date
 ),
 
 calls_of_leads as (
@@ -56,7 +56,7 @@ calls_of_leads as (
         calls.tenant_id,
         calls.branch_id,
         calls.lead_created_date as metric_date,
-        sum(calls.total_calls) as lead_calls,
+        sum(calls.total_calls)::bigint as lead_calls,
         count(distinct calls.lead_id) as called_leads,
         count(distinct calls.lead_id) filter (where calls.calls_interested > 0) as interested_leads
     from {{ ref('int_calls__lead_days') }} as calls
@@ -66,26 +66,51 @@ calls_of_leads as (
                 calls.tenant_id = dirty.tenant_id
                 and calls.lead_created_date = dirty.metric_date
     {% endif %}
-    group by 1, 2, 3
+    group by calls.tenant_id, calls.branch_id, calls.lead_created_date
+),
+
+keys as (
+    select
+        tenant_id,
+        branch_id,
+        metric_date
+    from leads_by_branch
+    union distinct
+    select
+        tenant_id,
+        branch_id,
+        metric_date
+    from calls_by_branch
+    union distinct
+    select
+        tenant_id,
+        branch_id,
+        metric_date
+    from calls_of_leads
 ),
 
 counted as (
     select
-        tenant_id,
-        branch_id,
-        metric_date,
+        keys.tenant_id,
+        keys.branch_id,
+        keys.metric_date,
         {% for count in lead_counts %}
-            coalesce(leads_by_branch.{{ count }}, 0)::bigint as {{ count }},
+            coalesce(leads_by_branch.{{ count }}, 0) as {{ count }},
         {% endfor %}
-        coalesce(calls_of_leads.lead_calls, 0)::bigint as lead_calls,
-        coalesce(calls_of_leads.called_leads, 0) as called_leads,
-        coalesce(calls_of_leads.interested_leads, 0) as interested_leads,
         {% for count in call_counts %}
-            coalesce(calls_by_branch.{{ count }}, 0)::bigint as {{ count }}{{ ',' if not loop.last }}
+            coalesce(calls_by_branch.{{ count }}, 0) as {{ count }},
         {% endfor %}
-    from leads_by_branch
-    full outer join calls_by_branch using (tenant_id, branch_id, metric_date)
-    full outer join calls_of_leads using (tenant_id, branch_id, metric_date)
+        coalesce(calls_of_leads.lead_calls, 0) as lead_calls,
+        coalesce(calls_of_leads.called_leads, 0) as called_leads,
+        coalesce(calls_of_leads.interested_leads, 0) as interested_leads
+    from keys
+    {% for counts in ['leads_by_branch', 'calls_by_branch', 'calls_of_leads'] %}
+        left join {{ counts }}
+            on
+                keys.tenant_id = {{ counts }}.tenant_id
+                and keys.branch_id = {{ counts }}.branch_id
+                and keys.metric_date = {{ counts }}.metric_date
+    {% endfor %}
 )
 
 select

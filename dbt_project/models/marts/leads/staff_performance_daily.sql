@@ -49,10 +49,10 @@ leads_to_show as (
 
 counted as (
     select
-        tenant_id,
-        branch_id,
-        staff_id,
-        metric_date,
+        coalesce(calls_to_show.tenant_id, leads_to_show.tenant_id) as tenant_id,
+        coalesce(calls_to_show.branch_id, leads_to_show.branch_id) as branch_id,
+        coalesce(calls_to_show.staff_id, leads_to_show.staff_id) as staff_id,
+        coalesce(calls_to_show.metric_date, leads_to_show.metric_date) as metric_date,
         coalesce(calls_to_show.total_calls, 0) as calls,
         coalesce(calls_to_show.calls_completed, 0) as completed,
         coalesce(calls_to_show.calls_missed, 0) as missed,
@@ -65,7 +65,12 @@ counted as (
         coalesce(leads_to_show.converted_on_day, 0) as converted_on_day,
         coalesce(leads_to_show.lost_on_day, 0) as lost_on_day
     from calls_to_show
-    full outer join leads_to_show using (tenant_id, branch_id, staff_id, metric_date)
+    full outer join leads_to_show
+        on
+            calls_to_show.tenant_id = leads_to_show.tenant_id
+            and calls_to_show.branch_id = leads_to_show.branch_id
+            and calls_to_show.staff_id = leads_to_show.staff_id
+            and calls_to_show.metric_date = leads_to_show.metric_date
 )
 
 select
