@@ -55,6 +55,8 @@ _REASONS = {
 }  # fmt: skip
 #: A change that prints as 0.0 is no change; half of the last printed digit.
 _LEAST_RATE = Decimal("0.0005")
+#: A percentage of fewer than these says less than the two counts.
+_SMALL_COUNT = 20
 #: Shares this close to 0 or 1 print with two decimals.
 _FINE = Decimal("0.01")
 
@@ -191,7 +193,8 @@ def moved(figure: Figure, text: Formatter, compact: bool = True) -> str:
     if movement in ("up", "down"):
         verb = "rose" if movement == "up" else "fell"
         before = figure.comparison.value if figure.comparison else None
-        if figure.value == 0 or not change:
+        small = figure.format == "integer" and before is not None and abs(Decimal(before)) < _SMALL_COUNT
+        if figure.value == 0 or not change or small:
             return f"{name} {verb} from {text.like(figure, before, compact)} to\u00a0{value}"
         return f"{name} {verb} {change} to\u00a0{value}"
     return f"{name} stood at\u00a0{value}"
@@ -230,7 +233,7 @@ def moves(figures: Sequence[Figure], text: Formatter) -> tuple[Remarks, ...]:
 
     def remarks(judgement: Judgement, title: str, way: str) -> Remarks:
         lines = [sentence([moved(figure, text)]) for figure in ranked_moves(figures, judgement, 3)]
-        return Remarks(title, tuple(lines) or (f"No figure moved {way}.",), judgement)
+        return Remarks(title, tuple(lines) or (f"No further figure moved {way}.",), judgement)
 
     return (
         remarks("better", "What went well", "the right way"),

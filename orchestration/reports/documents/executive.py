@@ -143,6 +143,9 @@ PARTS = (
     ),
 )  # fmt: skip
 
+#: Figures that move with another one: they are no news of their own.
+ECHOES = frozenset({"arr", "committed_mrr", "mrr_growth_rate"})
+
 #: Which of the metrics of engagement leads it; `mau` where none is named here.
 LEADING = {"daily": "dau", "weekly": "wau"}
 
@@ -237,7 +240,8 @@ def _filled(
         words = f"{shelf.period.this} nothing was recorded for {common.listed(quiet)}"
         sections.append(Section("silent", "Without entries", common.sentence([words]), ()))
     front: list[Block] = [Cards(tuple(told))]
-    front += common.moves(figures, shelf.text)
+    told_already = {*ECHOES, *(figure.key for figure in known[:2])}
+    front += common.moves([figure for figure in figures if figure.key not in told_already], shelf.text)
     trend = next((chart for metric in cards if (chart := shelf.trend(metric, wide=True))), None)
     if trend is not None:
         front.append(Charts((trend,)))

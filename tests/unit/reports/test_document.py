@@ -95,6 +95,8 @@ def test_sentences() -> None:
     expected = "New leads rose 20.0% to 120, MRR fell from 5 to 0 and calls rose from 0 to 7."
     assert common.sentence(clauses).replace("\u00a0", " ") == expected
     assert common.sentence([]) == ""
+    few = common.moved(figure("Customers", "3", "2", "2", "up"), EN)
+    assert few.replace("\u00a0", " ") == "customers rose from 1 to 3"
     held = figure("Sign-ups", "3", "0", "0", "unchanged")
     assert common.moved(held, EN) == "sign-ups held at\u00a03"
 
