@@ -210,6 +210,9 @@ def _complete(conn: psycopg.Connection, current: Build) -> None:
             ).format(sql.Identifier(table))
         )
     conn.execute("delete from build.tenants where is_removed and in_build")
+    if current.full_refresh:
+        # A mart that is no longer among the models would hold every report as one of an earlier build.
+        conn.execute("delete from build.mart_state where build_id <> %s", (current.build_id,))
     conn.execute(
         "update build.builds set status = 'complete', finished_at = clock_timestamp() where build_id = %s",
         (current.build_id,),

@@ -142,7 +142,7 @@ def _node_result(result: Any) -> NodeResult:
         message=result.message or "",
         seconds=float(result.execution_time),
         failures=int(result.failures or 0),
-        relation=node.relation_name,
+        relation=getattr(node, "relation_name", None),  # unit tests have none
         blocking=_is_blocking(dict(getattr(node.config, "meta", {}) or {})),
         mart=_mart_of(kind, node.name, getattr(node, "attached_node", None)),
     )
