@@ -7,7 +7,7 @@
     meta={'dirty': {'tenant': ['billing', 'spend', 'clock'], 'column': 'metric_date'}},
 ) }}
 
-with tenants as (
+with tenants as materialized (
     select
         tenants.tenant_id,
         tenants.timezone,
@@ -20,7 +20,7 @@ with tenants as (
     {% endif %}
 ),
 
-rates as (
+rates as materialized (
     select
         rates.tenant_id,
         rates.currency,
@@ -59,7 +59,7 @@ invoices as (
         or (invoices.status = 'open' and invoices.amount_due > invoices.amount_paid)
 ),
 
-invoice_steps as (
+invoice_steps as materialized (
     select
         invoices.tenant_id,
         steps.metric_date,
@@ -90,7 +90,7 @@ payments as (
         on tenants.tenant_id = payments.tenant_id and payments.attempted_at < tenants.as_of
 ),
 
-payment_days as (
+payment_days as materialized (
     select
         payments.tenant_id,
         payments.metric_date,
@@ -100,7 +100,7 @@ payment_days as (
     group by payments.tenant_id, payments.metric_date
 ),
 
-spend_days as (
+spend_days as materialized (
     select
         spend.tenant_id,
         spend.spend_date as metric_date,
@@ -170,6 +170,6 @@ select
     running.failed_payments,
     running.recovered_payments,
     running.outstanding_invoices,
-    case when running.unknown = 0 then running.outstanding_amount end as outstanding_invoice_amount,
-    running.marketing_spend
+    case when running.unknown = 0 then trim_scale(running.outstanding_amount) end as outstanding_invoice_amount,
+    trim_scale(running.marketing_spend) as marketing_spend
 from running

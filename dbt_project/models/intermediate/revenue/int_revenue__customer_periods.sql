@@ -47,6 +47,6 @@ select
     running.customer_id,
     running.valid_from,
     running.valid_to,
-    case when running.unknown = 0 then running.mrr end as mrr
+    case when running.unknown = 0 then trim_scale(running.mrr) end as mrr
 from running
 where running.mrr > 0 or running.unknown > 0

@@ -7,7 +7,7 @@
     meta={'dirty': {'tenant': ['revenue', 'clock'], 'column': 'metric_date'}},
 ) }}
 
-with tenants as (
+with tenants as materialized (
     select
         tenants.tenant_id,
         tenants.timezone,
@@ -19,7 +19,7 @@ with tenants as (
     {% endif %}
 ),
 
-periods as (
+periods as materialized (
     select
         periods.*,
         (periods.valid_from at time zone tenants.timezone)::date as first_date,
@@ -32,7 +32,7 @@ periods as (
 ),
 
 -- What each day adds to and takes from the stocks at its end.
-subscription_steps as (
+subscription_steps as materialized (
     select
         periods.tenant_id,
         steps.metric_date,
@@ -55,7 +55,7 @@ subscription_steps as (
     group by periods.tenant_id, steps.metric_date
 ),
 
-customer_steps as (
+customer_steps as materialized (
     select
         customer_periods.tenant_id,
         steps.metric_date,
@@ -78,7 +78,7 @@ customer_steps as (
     group by customer_periods.tenant_id, steps.metric_date
 ),
 
-movements as (
+movements as materialized (
     select
         movements.tenant_id,
         movements.movement_date as metric_date,
@@ -92,7 +92,7 @@ movements as (
 ),
 
 -- The wish to cancel, on the day it was known, with the amount it concerns.
-cancellations as (
+cancellations as materialized (
     select
         subscriptions.tenant_id,
         (subscriptions.canceled_at at time zone tenants.timezone)::date as metric_date,
@@ -161,10 +161,10 @@ running as (
 select
     running.tenant_id,
     running.metric_date,
-    case when running.unknown = 0 then running.mrr end as mrr,
-    case when running.unknown = 0 then 12 * running.mrr end as arr,
-    case when running.unknown_trials = 0 then running.trial_mrr end as trial_mrr,
-    case when running.unknown = 0 then running.committed_mrr end as committed_mrr,
+    case when running.unknown = 0 then trim_scale(running.mrr) end as mrr,
+    case when running.unknown = 0 then trim_scale(12 * running.mrr) end as arr,
+    case when running.unknown_trials = 0 then trim_scale(running.trial_mrr) end as trial_mrr,
+    case when running.unknown = 0 then trim_scale(running.committed_mrr) end as committed_mrr,
     coalesce(lag(running.total_customers) over days, 0) as starting_customers,
     running.total_customers,
     running.new_customers,
@@ -177,10 +177,10 @@ select
     running.canceled_subscriptions,
     running.churned_subscriptions,
     running.cancellations_requested,
-    running.requested_cancellation_mrr,
-    (sum(running.cancellations_requested) over (days rows between 29 preceding and current row))::numeric
-    / nullif(
-        lag(running.active_subscriptions + running.past_due_subscriptions, 30) over days, 0
+    trim_scale(running.requested_cancellation_mrr) as requested_cancellation_mrr,
+    trim_scale(
+        (sum(running.cancellations_requested) over (days rows between 29 preceding and current row))::numeric
+        / nullif(lag(running.active_subscriptions + running.past_due_subscriptions, 30) over days, 0)
     ) as cancellation_rate_30d
 from running
 window days as (partition by running.tenant_id order by running.metric_date)

@@ -17,9 +17,22 @@
     'interval_count': 'integer',
     'forever_discount_percent': 'numeric',
 } %}
+{#- What belongs to the subscription as a whole and is carried along. -#}
+{%- set facts = [
+    'customer_id',
+    'started_at',
+    'ends_at',
+    'ended_before_start',
+    'trial_from',
+    'trial_end',
+    'uncommitted_from',
+    'past_due_days',
+    'timezone',
+    'tenant_currency',
+] %}
 {%- set never_began = "('incomplete', 'incomplete_expired')" %}
 
-with subscriptions as (
+with subscriptions as materialized (
     select
         subscriptions.tenant_id,
         subscriptions.subscription_id,
@@ -82,7 +95,7 @@ all_changes as (
             and subscriptions.subscription_id = changes.subscription_id
 ),
 
-changes as (
+changes as materialized (
     select
         all_changes.tenant_id,
         all_changes.subscription_id,
@@ -109,7 +122,7 @@ changes as (
 ),
 
 -- Each column's last told value so far: the greatest pair of change number and value.
-carried_forward as (
+carried_forward as materialized (
     select
         changes.tenant_id,
         changes.subscription_id,
@@ -125,7 +138,7 @@ carried_forward as (
     window so_far as (partition by changes.tenant_id, changes.subscription_id order by changes.change_number)
 ),
 
-first_told as (
+first_told as materialized (
     select
         changes.tenant_id,
         changes.subscription_id,
@@ -144,11 +157,13 @@ first_told as (
 
 -- What the first change leaves untold held since the start as it was first told, the status apart: being canceled,
 -- unpaid or paused follows upon service.
-openings as (
+openings as materialized (
     select
         subscriptions.tenant_id,
         subscriptions.subscription_id,
-        subscriptions.started_at,
+        {%- for fact in facts %}
+            subscriptions.{{ fact }},
+        {%- endfor %}
         case
             when first_told.status in ('trialing', 'active', 'incomplete', 'incomplete_expired')
                 then first_told.status
@@ -175,6 +190,10 @@ told as (
         openings.subscription_id,
         0 as change_number,
         openings.started_at as changed_at,
+        openings.tells_trials,
+        {%- for fact in facts %}
+            openings.{{ fact }},
+        {%- endfor %}
         openings.status
         {%- for term in terms %},
             openings.{{ term }}
@@ -187,6 +206,10 @@ told as (
         carried_forward.subscription_id,
         carried_forward.change_number,
         carried_forward.changed_at,
+        openings.tells_trials,
+        {%- for fact in facts %}
+            openings.{{ fact }},
+        {%- endfor %}
         coalesce(carried_forward.status, openings.status) as status
         {%- for term in terms %},
             coalesce(carried_forward.{{ term }}, openings.{{ term }}) as {{ term }}
@@ -204,38 +227,33 @@ placed as (
         told.tenant_id,
         told.subscription_id,
         told.status,
+        told.tells_trials,
         {%- for term in terms %}
             told.{{ term }},
         {%- endfor %}
-        subscriptions.started_at,
+        {%- for fact in facts if fact != 'ends_at' %}
+            told.{{ fact }},
+        {%- endfor %}
         case
-            when lag(told.change_number) over history is null then subscriptions.started_at
-            else greatest(told.changed_at, subscriptions.started_at)
+            when told.ends_at is null then 'infinity'::timestamptz
+            else greatest(told.ends_at, told.started_at)
+        end as ends_at,
+        case
+            when lag(told.change_number) over history is null then told.started_at
+            else greatest(told.changed_at, told.started_at)
         end as row_from,
         case
             when lead(told.change_number) over history is null then 'infinity'::timestamptz
-            else greatest(lead(told.changed_at) over history, subscriptions.started_at)
-        end as next_row_from,
-        case
-            when subscriptions.ends_at is null then 'infinity'::timestamptz
-            else greatest(subscriptions.ends_at, subscriptions.started_at)
-        end as ends_at
+            else greatest(lead(told.changed_at) over history, told.started_at)
+        end as next_row_from
     from told
-    inner join subscriptions
-        on told.tenant_id = subscriptions.tenant_id and told.subscription_id = subscriptions.subscription_id
     window history as (partition by told.tenant_id, told.subscription_id order by told.change_number)
 ),
 
 -- The end cuts what follows. A subscription that ended when it started, or before, keeps one row of no length.
 history_rows as (
     select
-        placed.tenant_id,
-        placed.subscription_id,
-        placed.status,
-        {%- for term in terms %}
-            placed.{{ term }},
-        {%- endfor %}
-        placed.row_from,
+        placed.*,
         least(placed.next_row_from, placed.ends_at) as row_to,
         placed.status is distinct from lag(placed.status) over history as is_new_status
     from placed
@@ -248,94 +266,83 @@ history_rows as (
     window history as (partition by placed.tenant_id, placed.subscription_id order by placed.row_from)
 ),
 
+-- The trial window of the present row counts where the history tells of no trial.
 status_spells as (
     select
-        history_rows.tenant_id,
-        history_rows.subscription_id,
-        history_rows.status,
-        {%- for term in terms %}
-            history_rows.{{ term }},
-        {%- endfor %}
-        history_rows.row_from,
-        history_rows.row_to,
+        history_rows.*,
+        case when not history_rows.tells_trials then history_rows.trial_from end as window_from,
         max(case when history_rows.is_new_status then history_rows.row_from end) over (
             partition by history_rows.tenant_id, history_rows.subscription_id order by history_rows.row_from
         ) as status_from
     from history_rows
 ),
 
--- Rows are cut where a trial begins or ends, where past_due runs out, and where the wish to cancel became known. The
--- trial window of the present row counts where the history tells of no trial.
+-- past_due runs out after the tenant's days, counted from the end of a trial it followed.
+limited as (
+    select
+        status_spells.*,
+        case
+            when status_spells.status = 'past_due'
+                then (
+                    greatest(
+                        status_spells.status_from,
+                        case
+                            when status_spells.window_from <= status_spells.status_from
+                                then status_spells.trial_end
+                        end
+                    ) at time zone status_spells.timezone
+                    + make_interval(days => status_spells.past_due_days)
+                ) at time zone status_spells.timezone
+        end as lapses_at
+    from status_spells
+),
+
+-- Rows are cut where a trial begins or ends, where past_due runs out, and where the wish to cancel became known.
 pieces as (
     select
-        status_spells.tenant_id,
-        status_spells.subscription_id,
-        subscriptions.customer_id,
+        limited.tenant_id,
+        limited.subscription_id,
+        limited.customer_id,
         {%- for term in terms %}
-            status_spells.{{ term }},
+            limited.{{ term }},
         {%- endfor %}
-        subscriptions.timezone,
-        subscriptions.tenant_currency,
-        subscriptions.ended_before_start,
+        limited.timezone,
+        limited.tenant_currency,
+        limited.ended_before_start,
         cuts.piece_from,
-        lead(cuts.piece_from, 1, status_spells.row_to) over (
-            partition by status_spells.tenant_id, status_spells.subscription_id, status_spells.row_from
-            order by cuts.piece_from
+        lead(cuts.piece_from, 1, limited.row_to) over (
+            partition by limited.tenant_id, limited.subscription_id, limited.row_from order by cuts.piece_from
         ) as piece_to,
-        coalesce(cuts.piece_from < subscriptions.uncommitted_from, true) as is_committed,
+        coalesce(cuts.piece_from < limited.uncommitted_from, true) as is_committed,
         case
-            when subscriptions.ended_before_start then 'canceled'
+            when limited.ended_before_start then 'canceled'
             when
-                status_spells.status in ('active', 'past_due', 'unpaid')
-                and cuts.piece_from >= windows.trial_from
-                and cuts.piece_from < subscriptions.trial_end
+                limited.status in ('active', 'past_due', 'unpaid')
+                and cuts.piece_from >= limited.window_from
+                and cuts.piece_from < limited.trial_end
                 then 'trialing'
             when
-                status_spells.status = 'trialing'
-                and status_spells.status_from < subscriptions.trial_end
-                and cuts.piece_from >= subscriptions.trial_end
+                limited.status = 'trialing'
+                and limited.status_from < limited.trial_end
+                and cuts.piece_from >= limited.trial_end
                 then 'active'
-            when cuts.piece_from >= limits.lapses_at then 'unpaid'
-            else status_spells.status
+            when cuts.piece_from >= limited.lapses_at then 'unpaid'
+            else limited.status
         end as status
-    from status_spells
-    inner join subscriptions
-        on
-            status_spells.tenant_id = subscriptions.tenant_id
-            and status_spells.subscription_id = subscriptions.subscription_id
-    inner join openings
-        on
-            status_spells.tenant_id = openings.tenant_id
-            and status_spells.subscription_id = openings.subscription_id
-    cross join lateral (
-        select case when not openings.tells_trials then subscriptions.trial_from end as trial_from
-    ) as windows
-    cross join lateral (
-        select
-            case
-                when status_spells.status = 'past_due'
-                    then (
-                        greatest(
-                            status_spells.status_from,
-                            case when windows.trial_from <= status_spells.status_from then subscriptions.trial_end end
-                        ) at time zone subscriptions.timezone
-                        + make_interval(days => subscriptions.past_due_days)
-                    ) at time zone subscriptions.timezone
-            end as lapses_at
-    ) as limits
+    from limited
     cross join lateral (
         select distinct cut as piece_from
         from
             unnest(
                 array[
-                    status_spells.row_from,
-                    windows.trial_from,
-                    subscriptions.trial_end,
-                    limits.lapses_at,
-                    subscriptions.uncommitted_from
+                    limited.row_from,
+                    limited.window_from,
+                    limited.trial_end,
+                    limited.lapses_at,
+                    limited.uncommitted_from
                 ]
             ) as cut
-        where cut = status_spells.row_from or (cut > status_spells.row_from and cut < status_spells.row_to)
+        where cut = limited.row_from or (cut > limited.row_from and cut < limited.row_to)
     ) as cuts
 ),
 
@@ -408,7 +415,7 @@ dated as (
     from marked
 ),
 
-periods as (
+periods as materialized (
     select
         dated.*,
         dated.piece_from as valid_from,
@@ -433,7 +440,7 @@ rate_needs as (
     where previous_currency <> tenant_currency
 ),
 
-rates as (
+rates as materialized (
     select
         in_force.currency,
         in_force.rated_on,

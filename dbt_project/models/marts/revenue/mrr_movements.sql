@@ -4,7 +4,7 @@
     meta={'dirty': {'entity': 'customer', 'column': 'customer_id', 'log': ['movement_date']}},
 ) }}
 
-with periods as (
+with periods as materialized (
     select
         periods.tenant_id,
         periods.customer_id,
@@ -15,18 +15,18 @@ with periods as (
         periods.valid_to,
         periods.mrr,
         periods.fx_impact,
-        periods.paid_before,
-        tenants.timezone,
-        tenants.currency,
-        tenants.as_of
+        tenants.as_of,
+        lag(periods.mrr, 1, 0::numeric) over history as previous_mrr,
+        periods.paid_before and coalesce(lag(periods.status) over history = 'paused', false) as is_resumption,
+        lead(periods.valid_from) over history is null as is_last
     from {{ ref('int_revenue__subscription_periods') }} as periods
-    inner join {{ ref('stg_platform__tenants') }} as tenants
-        on periods.tenant_id = tenants.tenant_id and periods.valid_from < tenants.as_of
+    inner join {{ ref('stg_platform__tenants') }} as tenants on periods.tenant_id = tenants.tenant_id
     {% if is_incremental() %}
         inner join {{ dirty_entities('customer') }} as dirty
             on periods.tenant_id = dirty.tenant_id and periods.customer_id = dirty.entity_id
     {% endif %}
     where periods.valid_from < periods.valid_to
+    window history as (partition by periods.tenant_id, periods.subscription_id order by periods.valid_from)
 ),
 
 boundaries as (
@@ -36,13 +36,13 @@ boundaries as (
         periods.subscription_id,
         periods.plan,
         periods.valid_from as moved_at,
-        lag(periods.mrr, 1, 0::numeric) over history as mrr_before,
+        periods.previous_mrr as mrr_before,
         periods.mrr as mrr_after,
         periods.fx_impact,
         periods.status = 'paused' as is_pause,
-        periods.paid_before and coalesce(lag(periods.status) over history = 'paused', false) as is_resumption
+        periods.is_resumption
     from periods
-    window history as (partition by periods.tenant_id, periods.subscription_id order by periods.valid_from)
+    where periods.valid_from < periods.as_of
     union all
     select
         periods.tenant_id,
@@ -56,15 +56,7 @@ boundaries as (
         false as is_pause,
         false as is_resumption
     from periods
-    where
-        periods.valid_to < periods.as_of
-        and not exists (
-            select from periods as following
-            where
-                following.tenant_id = periods.tenant_id
-                and following.subscription_id = periods.subscription_id
-                and following.valid_from = periods.valid_to
-        )
+    where periods.is_last and periods.valid_to < periods.as_of
 ),
 
 -- One subscription's step, parted: fx_impact, paused and resumed are told apart, the rest is netted.
@@ -84,7 +76,7 @@ parts as (
     where boundaries.mrr_before is distinct from boundaries.mrr_after or boundaries.fx_impact <> 0
 ),
 
-steps as (
+steps as materialized (
     select
         parts.*,
         parts.change - parts.fx + parts.paused - parts.resumed as rest
@@ -114,7 +106,9 @@ running as (
         sum(customer_steps.unknown_change) over history - customer_steps.unknown_change as unknown_before,
         sum(customer_steps.unknown_change) over history as unknown_after
     from customer_steps
-    window history as (partition by customer_steps.tenant_id, customer_steps.customer_id order by customer_steps.moved_at)
+    window history as (
+        partition by customer_steps.tenant_id, customer_steps.customer_id order by customer_steps.moved_at
+    )
 ),
 
 states as (
@@ -134,7 +128,7 @@ states as (
 
 -- The rows of one moment follow each other in this order; mrr_before and mrr_after are chained through them.
 -- Without an exchange rate only that a customer began or ceased to pay is known, not by how much.
-kinds as (
+kinds as materialized (
     select
         states.tenant_id,
         states.customer_id,
@@ -178,7 +172,7 @@ kinds as (
 ),
 
 -- The subscription that moved most names the row.
-leading_subscriptions as (
+leading_subscriptions as materialized (
     select distinct on (kinds.tenant_id, kinds.customer_id, kinds.moved_at, kinds.place)
         kinds.tenant_id,
         kinds.customer_id,
@@ -246,9 +240,9 @@ select
     chained.moved_at,
     chained.movement,
     chained.movement_date,
-    chained.amount,
-    chained.mrr_before,
-    chained.mrr_after,
+    trim_scale(chained.amount) as amount,
+    trim_scale(chained.mrr_before) as mrr_before,
+    trim_scale(chained.mrr_after) as mrr_after,
     chained.currency,
     chained.plan,
     chained.subscription_id,

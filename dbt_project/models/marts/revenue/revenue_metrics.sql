@@ -3,7 +3,7 @@
     meta={'dirty': {'tenant': ['revenue', 'billing', 'spend', 'clock'], 'column': 'month'}},
 ) }}
 
-with tenants as (
+with tenants as materialized (
     select
         tenants.tenant_id,
         tenants.timezone,
@@ -19,7 +19,7 @@ with tenants as (
     {% endif %}
 ),
 
-revenue_days as (
+revenue_days as materialized (
     select
         daily.*,
         {{ month_of('daily.metric_date') }} as month
@@ -27,7 +27,7 @@ revenue_days as (
     inner join tenants on daily.tenant_id = tenants.tenant_id
 ),
 
-billing_days as (
+billing_days as materialized (
     select
         daily.*,
         {{ month_of('daily.metric_date') }} as month
@@ -35,7 +35,7 @@ billing_days as (
     inner join tenants on daily.tenant_id = tenants.tenant_id
 ),
 
-finance as (
+finance as materialized (
     select distinct on (inputs.tenant_id, {{ month_of('inputs.told_for') }})
         inputs.tenant_id,
         {{ month_of('inputs.told_for') }} as month,
@@ -55,7 +55,7 @@ finance as (
     order by inputs.tenant_id, {{ month_of('inputs.told_for') }}, inputs.told_for desc
 ),
 
-months as (
+months as materialized (
     select
         first_months.tenant_id,
         months.month::date as month,
@@ -78,7 +78,7 @@ months as (
     ) as months (month)
 ),
 
-revenue_flows as (
+revenue_flows as materialized (
     select
         revenue_days.tenant_id,
         revenue_days.month,
@@ -98,7 +98,7 @@ revenue_flows as (
     group by revenue_days.tenant_id, revenue_days.month
 ),
 
-revenue_stocks as (
+revenue_stocks as materialized (
     select distinct on (revenue_days.tenant_id, revenue_days.month)
         revenue_days.tenant_id,
         revenue_days.month,
@@ -113,7 +113,7 @@ revenue_stocks as (
     order by revenue_days.tenant_id, revenue_days.month, revenue_days.metric_date desc
 ),
 
-billing_flows as (
+billing_flows as materialized (
     select
         billing_days.tenant_id,
         billing_days.month,
@@ -125,7 +125,7 @@ billing_flows as (
     group by billing_days.tenant_id, billing_days.month
 ),
 
-billing_stocks as (
+billing_stocks as materialized (
     select distinct on (billing_days.tenant_id, billing_days.month)
         billing_days.tenant_id,
         billing_days.month,
@@ -135,7 +135,7 @@ billing_stocks as (
     order by billing_days.tenant_id, billing_days.month, billing_days.metric_date desc
 ),
 
-failed_invoices as (
+failed_invoices as materialized (
     select
         payments.tenant_id,
         payments.invoice_id,
@@ -147,7 +147,7 @@ failed_invoices as (
 ),
 
 -- In dunning at the end of the month: an invoice of the subscription has failed to be collected and is still unpaid.
-dunning as (
+dunning as materialized (
     select
         months.tenant_id,
         months.month,
@@ -205,7 +205,7 @@ customer_months as (
 ),
 
 -- Rates of churn and retention look only at customers who paid at the start.
-movements as (
+movements as materialized (
     select
         customer_months.tenant_id,
         customer_months.month,
@@ -326,76 +326,136 @@ rated as (
         known.*,
         known.arpa * known.gross_margin / nullif(known.customer_churn_rate, 0) as ltv
     from known
+),
+
+-- Scales are trimmed, so that equal figures are equal text.
+results as (
+    select
+        rated.tenant_id,
+        rated.month,
+        rated.is_complete,
+        rated.starting_mrr,
+        case when rated.is_mrr_known then rated.new_mrr end as new_mrr,
+        case when rated.is_mrr_known then rated.expansion_mrr end as expansion_mrr,
+        case when rated.is_mrr_known then rated.contraction_mrr end as contraction_mrr,
+        case when rated.is_mrr_known then rated.churned_mrr end as churned_mrr,
+        case when rated.is_mrr_known then rated.reactivation_mrr end as reactivation_mrr,
+        case when rated.is_mrr_known then rated.paused_mrr end as paused_mrr,
+        case when rated.is_mrr_known then rated.resumed_mrr end as resumed_mrr,
+        case when rated.is_mrr_known then rated.fx_impact_mrr end as fx_impact_mrr,
+        rated.ending_mrr,
+        rated.ending_mrr as mrr,
+        12 * rated.ending_mrr as arr,
+        (rated.ending_mrr - rated.starting_mrr) / rated.rate_base as mrr_growth_rate,
+        (rated.starting_mrr + rated.starters_change) / rated.rate_base as nrr,
+        (rated.starting_mrr - rated.starters_loss) / rated.rate_base as grr,
+        (rated.starters_churn + rated.starters_contraction) / rated.rate_base as gross_mrr_churn_rate,
+        (
+            rated.starters_churn + rated.starters_contraction - rated.starters_expansion - rated.lasting_reactivation_mrr
+        ) / rated.rate_base as net_mrr_churn_rate,
+        rated.customer_churn_rate,
+        rated.starters_churn / rated.rate_base as revenue_churn_rate,
+        case
+            when rated.is_complete
+                then
+                    rated.churned_subscriptions::numeric
+                    / nullif(rated.starting_subscriptions + rated.new_subscriptions, 0)
+        end as subscription_churn_rate,
+        rated.starting_customers,
+        rated.paying_customers,
+        rated.new_customers,
+        rated.churned_customers,
+        rated.reactivated_customers,
+        rated.new_subscriptions,
+        rated.canceled_subscriptions,
+        rated.churned_subscriptions,
+        rated.cancellations_requested,
+        rated.requested_cancellation_mrr,
+        rated.arpa,
+        rated.ltv,
+        rated.marketing_spend,
+        rated.cac,
+        rated.ltv / nullif(rated.cac, 0) as ltv_to_cac,
+        rated.cac / nullif(rated.arpa * rated.gross_margin, 0) as payback_months,
+        case
+            when rated.is_mrr_known
+                then
+                    (rated.new_mrr + rated.reactivation_mrr + rated.expansion_mrr + rated.resumed_mrr)
+                    / nullif(rated.contraction_mrr + rated.churned_mrr + rated.paused_mrr, 0)
+        end as quick_ratio,
+        case
+            when rated.is_mrr_known
+                then (rated.new_mrr + rated.expansion_mrr) / nullif(rated.contraction_mrr + rated.churned_mrr, 0)
+        end as quick_ratio_strict,
+        rated.trial_mrr,
+        rated.committed_mrr,
+        rated.active_subscriptions,
+        rated.trialing_subscriptions,
+        rated.past_due_subscriptions,
+        rated.failed_payments,
+        rated.recovered_payments,
+        rated.outstanding_invoices,
+        rated.outstanding_invoice_amount,
+        rated.subscriptions_in_dunning,
+        rated.cash_balance,
+        rated.monthly_burn,
+        case when rated.monthly_burn > 0 then rated.cash_balance / rated.monthly_burn end as runway_months
+    from rated
 )
 
 select
-    rated.tenant_id,
-    rated.month,
-    rated.is_complete,
-    rated.starting_mrr,
-    case when rated.is_mrr_known then rated.new_mrr end as new_mrr,
-    case when rated.is_mrr_known then rated.expansion_mrr end as expansion_mrr,
-    case when rated.is_mrr_known then rated.contraction_mrr end as contraction_mrr,
-    case when rated.is_mrr_known then rated.churned_mrr end as churned_mrr,
-    case when rated.is_mrr_known then rated.reactivation_mrr end as reactivation_mrr,
-    case when rated.is_mrr_known then rated.paused_mrr end as paused_mrr,
-    case when rated.is_mrr_known then rated.resumed_mrr end as resumed_mrr,
-    case when rated.is_mrr_known then rated.fx_impact_mrr end as fx_impact_mrr,
-    rated.ending_mrr,
-    rated.ending_mrr as mrr,
-    12 * rated.ending_mrr as arr,
-    (rated.ending_mrr - rated.starting_mrr) / rated.rate_base as mrr_growth_rate,
-    (rated.starting_mrr + rated.starters_change) / rated.rate_base as nrr,
-    (rated.starting_mrr - rated.starters_loss) / rated.rate_base as grr,
-    (rated.starters_churn + rated.starters_contraction) / rated.rate_base as gross_mrr_churn_rate,
-    (
-        rated.starters_churn + rated.starters_contraction - rated.starters_expansion - rated.lasting_reactivation_mrr
-    ) / rated.rate_base as net_mrr_churn_rate,
-    rated.customer_churn_rate,
-    rated.starters_churn / rated.rate_base as revenue_churn_rate,
-    case
-        when rated.is_complete
-            then
-                rated.churned_subscriptions::numeric
-                / nullif(rated.starting_subscriptions + rated.new_subscriptions, 0)
-    end as subscription_churn_rate,
-    rated.starting_customers,
-    rated.paying_customers,
-    rated.new_customers,
-    rated.churned_customers,
-    rated.reactivated_customers,
-    rated.new_subscriptions,
-    rated.canceled_subscriptions,
-    rated.churned_subscriptions,
-    rated.cancellations_requested,
-    rated.requested_cancellation_mrr,
-    rated.arpa,
-    rated.ltv,
-    rated.marketing_spend,
-    rated.cac,
-    rated.ltv / nullif(rated.cac, 0) as ltv_to_cac,
-    rated.cac / nullif(rated.arpa * rated.gross_margin, 0) as payback_months,
-    case
-        when rated.is_mrr_known
-            then
-                (rated.new_mrr + rated.reactivation_mrr + rated.expansion_mrr + rated.resumed_mrr)
-                / nullif(rated.contraction_mrr + rated.churned_mrr + rated.paused_mrr, 0)
-    end as quick_ratio,
-    case
-        when rated.is_mrr_known
-            then (rated.new_mrr + rated.expansion_mrr) / nullif(rated.contraction_mrr + rated.churned_mrr, 0)
-    end as quick_ratio_strict,
-    rated.trial_mrr,
-    rated.committed_mrr,
-    rated.active_subscriptions,
-    rated.trialing_subscriptions,
-    rated.past_due_subscriptions,
-    rated.failed_payments,
-    rated.recovered_payments,
-    rated.outstanding_invoices,
-    rated.outstanding_invoice_amount,
-    rated.subscriptions_in_dunning,
-    rated.cash_balance,
-    rated.monthly_burn,
-    case when rated.monthly_burn > 0 then rated.cash_balance / rated.monthly_burn end as runway_months
-from rated
+    results.tenant_id,
+    results.month,
+    results.is_complete,
+    trim_scale(results.starting_mrr) as starting_mrr,
+    trim_scale(results.new_mrr) as new_mrr,
+    trim_scale(results.expansion_mrr) as expansion_mrr,
+    trim_scale(results.contraction_mrr) as contraction_mrr,
+    trim_scale(results.churned_mrr) as churned_mrr,
+    trim_scale(results.reactivation_mrr) as reactivation_mrr,
+    trim_scale(results.paused_mrr) as paused_mrr,
+    trim_scale(results.resumed_mrr) as resumed_mrr,
+    trim_scale(results.fx_impact_mrr) as fx_impact_mrr,
+    trim_scale(results.ending_mrr) as ending_mrr,
+    trim_scale(results.mrr) as mrr,
+    trim_scale(results.arr) as arr,
+    trim_scale(results.mrr_growth_rate) as mrr_growth_rate,
+    trim_scale(results.nrr) as nrr,
+    trim_scale(results.grr) as grr,
+    trim_scale(results.gross_mrr_churn_rate) as gross_mrr_churn_rate,
+    trim_scale(results.net_mrr_churn_rate) as net_mrr_churn_rate,
+    trim_scale(results.customer_churn_rate) as customer_churn_rate,
+    trim_scale(results.revenue_churn_rate) as revenue_churn_rate,
+    trim_scale(results.subscription_churn_rate) as subscription_churn_rate,
+    results.starting_customers,
+    results.paying_customers,
+    results.new_customers,
+    results.churned_customers,
+    results.reactivated_customers,
+    results.new_subscriptions,
+    results.canceled_subscriptions,
+    results.churned_subscriptions,
+    results.cancellations_requested,
+    trim_scale(results.requested_cancellation_mrr) as requested_cancellation_mrr,
+    trim_scale(results.arpa) as arpa,
+    trim_scale(results.ltv) as ltv,
+    trim_scale(results.marketing_spend) as marketing_spend,
+    trim_scale(results.cac) as cac,
+    trim_scale(results.ltv_to_cac) as ltv_to_cac,
+    trim_scale(results.payback_months) as payback_months,
+    trim_scale(results.quick_ratio) as quick_ratio,
+    trim_scale(results.quick_ratio_strict) as quick_ratio_strict,
+    trim_scale(results.trial_mrr) as trial_mrr,
+    trim_scale(results.committed_mrr) as committed_mrr,
+    results.active_subscriptions,
+    results.trialing_subscriptions,
+    results.past_due_subscriptions,
+    results.failed_payments,
+    results.recovered_payments,
+    results.outstanding_invoices,
+    trim_scale(results.outstanding_invoice_amount) as outstanding_invoice_amount,
+    results.subscriptions_in_dunning,
+    trim_scale(results.cash_balance) as cash_balance,
+    trim_scale(results.monthly_burn) as monthly_burn,
+    trim_scale(results.runway_months) as runway_months
+from results
