@@ -24,7 +24,7 @@ find_python() {
     stop "no Python from 3.11 to 3.14 was found" "sudo apt-get install -y python3 python3-venv, or: make setup PYTHON=/path/to/python3"
 }
 
-# The libraries WeasyPrint opens; harfbuzz-subset makes pages 2.5 times faster.
+# The libraries WeasyPrint opens; harfbuzz-subset makes pages 2.5 times faster. The tests read pages with pdftotext.
 install_libraries() {
     missing=$("$venv/bin/python" - <<'PYTHON'
 import ctypes
@@ -51,6 +51,8 @@ def opens(names: tuple[str, ...]) -> bool:
 print(" ".join(package for package, names in wanted.items() if not opens(names)))
 PYTHON
     )
+    command -v pdftotext >/dev/null || missing="$missing poppler-utils"
+    missing=${missing# }
     [ -n "$missing" ] || return 0
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "Installing $missing ..."
@@ -62,7 +64,7 @@ PYTHON
         fi
         echo "apt-get failed; see $venv/apt.log" >&2
     fi
-    echo "PDF reports need libraries that are missing. Type: sudo apt-get install -y $missing" >&2
+    echo "PDF reports and their tests need packages that are missing. Type: sudo apt-get install -y $missing" >&2
 }
 
 install_packages() {

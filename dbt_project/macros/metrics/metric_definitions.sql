@@ -339,8 +339,30 @@
   direction: down
   owner: finance
   value: failed_payments
+- metric: recovered_payments
+  title: Recovered payments
+  domain: revenue
+  description: Payments that succeeded after a failed attempt for the same invoice.
+  formula: sum of recovered_payments
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: up
+  owner: finance
+  value: recovered_payments
+- metric: outstanding_invoices
+  title: Invoices outstanding
+  domain: revenue
+  description: Invoices issued and not paid, at the end of the period.
+  formula: outstanding_invoices on the last day
+  unit: count
+  format: integer
+  aggregation: last
+  direction: down
+  owner: finance
+  value: outstanding_invoices
 - metric: outstanding_invoice_amount
-  title: Outstanding invoices
+  title: Outstanding amount
   domain: revenue
   description: Amount of invoices issued and not paid, at the end of the period.
   formula: outstanding_invoice_amount on the last day
@@ -808,6 +830,19 @@
   direction: up
   owner: partnerships
   value: active_vendor_pairs
+- metric: avg_coordination_hours
+  title: Coordination time
+  domain: collaboration
+  description: Average time from a client's first collaboration of the day to the last activity.
+  formula: coordination_hours / timed_clients
+  edge_cases: Per client, not per pair. Clients whose last activity is not known are left out.
+  unit: hours
+  format: decimal
+  aggregation: ratio
+  direction: down
+  owner: partnerships
+  numerator: coordination_hours
+  denominator: timed_clients
 - metric: vendor_satisfaction
   title: Vendor satisfaction
   domain: collaboration
@@ -832,6 +867,17 @@
   direction: neutral
   owner: engineering
   value: total_jobs
+- metric: jobs_succeeded
+  title: Succeeded jobs
+  domain: jobs
+  description: Jobs that succeeded.
+  formula: sum of jobs_succeeded
+  unit: count
+  format: integer
+  aggregation: sum
+  direction: up
+  owner: engineering
+  value: jobs_succeeded
 - metric: jobs_failed
   title: Failed jobs
   domain: jobs

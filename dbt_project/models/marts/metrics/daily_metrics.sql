@@ -111,6 +111,8 @@ select
     coalesce(coordination.clients_coordinated_month_to_date, 0) as clients_coordinated_month_to_date,
     coalesce(coordination.vendors_collaborating, 0) as vendors_collaborating,
     coalesce(coordination.active_vendor_pairs, 0) as active_vendor_pairs,
+    coalesce(coordination.coordination_hours, 0) as coordination_hours,
+    coalesce(coordination.timed_clients, 0) as timed_clients,
     coordination.avg_coordination_hours as avg_coordination_hours,
     coalesce(coordination.satisfaction_sum, 0) as satisfaction_sum,
     coalesce(coordination.satisfaction_scores, 0) as satisfaction_scores,
