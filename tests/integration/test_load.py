@@ -204,6 +204,14 @@ def test_moments_without_an_offset_are_the_tenants(warehouse, write):
         load(warehouse, "sessions", [path], LoadOptions(timezone="Mars/Phobos"))
 
 
+def test_a_moment_without_an_offset_is_not_taken_for_none(warehouse, write):
+    header = "tenant_id,lead_id,status,created_at,updated_at\n"
+    load(warehouse, "leads", [write(header + "zen,l1,new,2026-07-01T00:00:00Z,\n")])
+    later = write(header + "zen,l1,new,2026-07-01T00:00:00Z,2026-07-02 09:00\n")
+    assert counts(load(warehouse, "leads", [later])) == (1, 0, 1, 0, 0)
+    assert rows(warehouse, "select updated_at::text from raw.leads") == [("2026-07-02 00:00:00+00",)]
+
+
 @pytest.mark.parametrize(
     ("local", "utc"),
     [

@@ -7,7 +7,6 @@ after any doubt the attempt is undone and the rows are judged one by one (judge.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 import psycopg
@@ -17,7 +16,7 @@ from orchestration.sources.files.blocks import Blocks, NotPlainError
 from orchestration.sources.files.merge import ConflictError, Incoming, Merged, merge_unchecked
 from orchestration.sources.files.plan import Binding, Plan, staged_name
 from orchestration.sources.files.records import records
-from orchestration.sources.files.rules import KNOWN_TENANTS, looks_ambiguous, typed_rules
+from orchestration.sources.files.rules import looks_ambiguous, typed_rules
 from orchestration.sources.files.session import Connection, scalar, temporary_table
 from orchestration.sources.files.source import Advance, SourceFile
 
@@ -27,11 +26,12 @@ SAMPLE_ROWS = 100
 HAS_OFFSET = (
     "({0} like '%Z' or {0} like '%+__' or {0} like '%+____' or {0} like '%+__:__' or {0} like '%-__:__')"
 )
-UNCLEAR_OFFSET = (
-    f"(not {HAS_OFFSET} and (translate({{0}}, '0123456789-: T.', '') <> '' or {{0}} like '%:%-%'))"
-)
+UNCLEAR_OFFSET = "(translate({0}, '0123456789-: T.', '') <> '' or {0} like '%:%-%')"
+TENANT_ZONE = "(select z.timezone from raw.tenants as z where z.tenant_id = {1})"
+#: No row of a raw table holds infinity, so what has no offset equals none.
+CERTAIN_MOMENT = f"case when {HAS_OFFSET} then {{0}}::timestamptz when {{0}} is not null then 'infinity' end"
 MOMENT_BY_TENANT = (
-    f"case when {HAS_OFFSET} then {{0}}::timestamptz else {{0}}::timestamp at time zone z.timezone end"
+    f"case when {HAS_OFFSET} then {{0}}::timestamptz else {{0}}::timestamp at time zone {TENANT_ZONE} end"
 )
 #: What shows that a row has to be looked at, rather than that something is broken.
 DOUBTS = (
@@ -61,73 +61,32 @@ def attempt(
         return None
     try:
         with connection.transaction():
-            return _load(connection, _Direct(plan, zone is None), sources, advance, phase)
+            return _load(connection, plan, sources, zone, advance, phase)
     except DOUBTS:
         return None
 
 
-@dataclass(frozen=True)
-class _Direct:
-    """A plan and whether its moments are staged as text, for each row's time zone is its tenant's."""
-
-    plan: Plan
-    zone_by_tenant: bool
-
-    def staged_types(self) -> list[str]:
-        types = self.plan.staged_types()
-        return ["text" if kind == "timestamptz" and self.zone_by_tenant else kind for kind in types]
-
-    def moments(self) -> list[Binding]:
-        """The columns that are cast with the tenant's time zone."""
-        return [b for b in self.plan.bindings if b.column.type == "timestamptz" and self.zone_by_tenant]
-
-    def relation(self) -> sql.Composed:
-        """The staged rows as rows of the raw table."""
-        values = [
-            sql.SQL("{} as {}").format(self._value(binding), sql.Identifier(binding.name))
-            for binding in self.plan.bindings
-        ]
-        if self.plan.extras:
-            values.append(sql.SQL("{} as extra").format(self.plan.extra()))
-        relation = sql.SQL("(select {} from pg_temp.staged as s").format(sql.SQL(", ").join(values))
-        tenant = self.plan.binding("tenant_id")
-        if self.moments() and tenant is not None:
-            relation += sql.SQL(" left join raw.tenants as z on z.tenant_id = {}").format(tenant.text())
-        return relation + sql.SQL(")")
-
-    def _value(self, binding: Binding) -> sql.Composable:
-        value = binding.text()
-        if binding in self.moments():
-            value = sql.SQL(MOMENT_BY_TENANT).format(sql.SQL("({}::text)").format(value))
-        elif not binding.positions:
-            value = sql.SQL("{}::{}").format(value, sql.SQL(binding.column.type))
-        if binding.column.required and binding.column.default is not None:
-            value = sql.SQL("coalesce({}, {})").format(value, sql.SQL(binding.column.default))
-        return value
-
-
 def _load(
     connection: Connection,
-    direct: _Direct,
+    plan: Plan,
     sources: Sequence[SourceFile],
+    zone: str | None,
     advance: Advance | None,
     phase: Callable[[str], None],
 ) -> Merged:
-    plan = direct.plan
-    columns = [(staged_name(position), kind) for position, kind in enumerate(direct.staged_types())]
-    temporary_table(connection, "staged", columns)
+    moments = [b for b in plan.bindings if b.column.type == "timestamptz"] if zone is None else []
+    types = ["text" if moments and kind == "timestamptz" else kind for kind in plan.staged_types()]
+    temporary_table(connection, "staged", [(staged_name(p), kind) for p, kind in enumerate(types)])
     total = sum(_copy(connection, plan, source, advance) for source in sources)
-    names = tuple(binding.name for binding in plan.bindings)
-    incoming = Incoming(plan.table, direct.relation(), names, tuple(plan.extra_names))
     phase("comparing")
-    if _has_unclear_offsets(connection, direct):
-        raise NotPlainError("a moment with an offset of another form")
-    if _has_unknown_tenants(connection, direct):
-        raise NotPlainError("an unknown tenant")
+    # Most exports write offsets: the rows are compared on that supposition, and one without does not count.
+    incoming = _incoming(plan, {binding.name: CERTAIN_MOMENT for binding in moments})
     same = incoming.count_same(connection)
+    if same < total and _some_have_no_offset(connection, moments):
+        incoming = _incoming(plan, {binding.name: MOMENT_BY_TENANT for binding in moments})
+        same = incoming.count_same(connection)
     if same < total:
-        if _breaks_a_rule(connection, direct):
-            raise NotPlainError("a broken rule")
+        _check_rules(connection, plan, incoming.relation)
         phase("writing")
         merged = merge_unchecked(connection, incoming, total, same)
     else:
@@ -152,33 +111,57 @@ def _copy(connection: Connection, plan: Plan, source: SourceFile, advance: Advan
         return blocks.rows
 
 
-def _has_unclear_offsets(connection: Connection, direct: _Direct) -> bool:
-    unclear = [
-        sql.SQL(UNCLEAR_OFFSET).format(sql.SQL("({}::text)").format(binding.text()))
-        for binding in direct.moments()
+def _incoming(plan: Plan, casts: dict[str, str]) -> Incoming:
+    """The staged rows as rows of the raw table; `casts` tells how columns staged as text get their type."""
+    columns = [
+        sql.SQL("{} as {}").format(
+            _value(plan, binding, casts.get(binding.name)), sql.Identifier(binding.name)
+        )
+        for binding in plan.bindings
     ]
-    if not unclear:
+    if plan.extras:
+        columns.append(sql.SQL("{} as extra").format(plan.extra()))
+    relation = sql.SQL("(select {} from pg_temp.staged as s)").format(sql.SQL(", ").join(columns))
+    names = tuple(binding.name for binding in plan.bindings)
+    return Incoming(plan.table, relation, names, tuple(plan.extra_names))
+
+
+def _value(plan: Plan, binding: Binding, cast: str | None) -> sql.Composable:
+    value = binding.text()
+    tenant = plan.binding("tenant_id")
+    if cast is not None and tenant is not None:
+        value = sql.SQL(cast).format(sql.SQL("({}::text)").format(value), tenant.text())
+    elif not binding.positions:
+        value = sql.SQL("{}::{}").format(value, sql.SQL(binding.column.type))
+    if binding.column.required and binding.column.default is not None:
+        value = sql.SQL("coalesce({}, {})").format(value, sql.SQL(binding.column.default))
+    return value
+
+
+def _some_have_no_offset(connection: Connection, moments: list[Binding]) -> bool:
+    """Whether moments staged as text need their tenant's time zone; NotPlainError when that is not clear."""
+    if not moments:
         return False
-    query = sql.SQL("select exists (select from pg_temp.staged as s where {})").format(
-        sql.SQL(" or ").join(unclear)
+    texts = [sql.SQL("({}::text)").format(binding.text()) for binding in moments]
+    without = sql.SQL(" or ").join(sql.SQL(f"not {HAS_OFFSET}").format(text) for text in texts)
+    unclear = sql.SQL(" or ").join(
+        sql.SQL(f"(not {HAS_OFFSET} and {UNCLEAR_OFFSET})").format(text) for text in texts
     )
-    return bool(scalar(connection, query))
-
-
-def _has_unknown_tenants(connection: Connection, direct: _Direct) -> bool:
-    binding = direct.plan.binding("tenant_id")
-    if binding is None or not binding.positions or direct.plan.table.name == "tenants":
+    exists = sql.SQL("select exists (select from pg_temp.staged as s where {})")
+    if not scalar(connection, exists.format(without)):
         return False
-    query = f"select exists (select distinct tenant_id from {{}} as v except ({KNOWN_TENANTS}))"
-    return bool(scalar(connection, sql.SQL(query).format(direct.relation())))
+    if scalar(connection, exists.format(unclear)):
+        raise NotPlainError("a moment with an offset of another form")
+    return True
 
 
-def _breaks_a_rule(connection: Connection, direct: _Direct) -> bool:
-    broken = [rule.broken for rule in typed_rules(direct.plan)]
-    query = sql.SQL("select exists (select from {} as v where {})").format(
-        direct.relation(), sql.SQL(" or ").join(broken)
-    )
-    return bool(scalar(connection, query))
+def _check_rules(connection: Connection, plan: Plan, relation: sql.Composable) -> None:
+    """NotPlainError when a row breaks a rule; rows that are there already have kept them."""
+    broken = sql.SQL(" or ").join(rule.broken for rule in typed_rules(plan))
+    # The offset keeps the planner from casting a moment anew for each rule.
+    query = sql.SQL("select exists (select from (select * from {} as n offset 0) as v where {})")
+    if scalar(connection, query.format(relation, broken)):
+        raise NotPlainError("a broken rule")
 
 
 def _has_ambiguous_dates(plan: Plan, source: SourceFile) -> bool:
