@@ -46,6 +46,8 @@ STEPS: tuple[tuple[str, str | None], ...] = (
     ("api_requests", "api_requests"),
     ("health_checks", None),
 )
+#: Temporary tables of the statement files.
+TEMPORARY = ("plan", "lead_paths", "subscription_lives", "billing_terms", "bills", "overdue")
 COLUMN_TYPES = {
     "seed": "bigint",
     "first_day": "date",
@@ -107,7 +109,8 @@ def prepare(conn: Connection, plan: TenantPlan) -> None:
         )
         for field in fields(plan)
     ]
-    conn.execute("drop table if exists pg_temp.plan")
+    for table in TEMPORARY:  # of the tenant before, when the caller's transaction goes on
+        conn.execute(sql.SQL("drop table if exists {}").format(sql.Identifier("pg_temp", table)))
     conn.execute("set local synchronous_commit = off")
     conn.execute("set local jit = off")  # compiling costs seconds a statement and gains nothing here
     conn.execute(

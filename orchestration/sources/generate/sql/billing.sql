@@ -19,7 +19,7 @@ select
         when fate.failed_attempts = 3 and issued.at + interval '30 days' < t.end_at then 'uncollectible'
         else 'open'
     end as status,
-    case when pay.paid_at < t.end_at then pay.paid_at end as paid_at,
+    case when not fate.void and pay.paid_at < t.end_at then pay.paid_at end as paid_at,
     fate.refunded
 from billing_terms as t
 cross join lateral generate_series(0, 240) as period

@@ -9,9 +9,8 @@ select
     case when pg_temp.unit(p.seed, 2, who.u) < 0.38 then 'supplier' else 'couple' end,
     'branch-' || lpad(pg_temp.pick(pg_temp.unit(p.seed, 1, who.u), p.branches)::text, 2, '0'),
     (
-        p.first_day
-        + greatest(life.arrived, came.after - pg_temp.days_back(p.first_day + came.after, pg_temp.unit(p.seed, 14, s)))
-        + case when came.after = life.arrived then greatest(came.time_of_day, life.signed_up) else came.time_of_day end
+        p.first_day + moved.day
+        + case when moved.day = life.arrived then greatest(came.time_of_day, life.signed_up) else came.time_of_day end
     ) at time zone p.timezone,
     case
         when pg_temp.unit(p.seed, 18, s) >= 0.02
@@ -52,4 +51,10 @@ cross join lateral (
         ) as time_of_day
     offset 0
 ) as came
+cross join lateral (
+    select
+        greatest(life.arrived, came.after - pg_temp.days_back(p.first_day + came.after, pg_temp.unit(p.seed, 14, s)))
+            as day
+    offset 0
+) as moved
 on conflict do nothing

@@ -1,0 +1,122 @@
+"""`metricpress demo` as a newcomer runs it, twice, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from orchestration.demo import ORDERS
+from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.server import EmbeddedServer
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+PROJECT = Path(__file__).resolve().parents[2]
+AGAIN_SECONDS = 60
+MARTS = (
+    "daily_metrics", "mrr_movements", "revenue_metrics", "cohort_retention", "lead_performance_daily",
+    "lead_funnel", "call_performance_hourly", "call_outcomes_daily", "staff_performance_daily",
+    "coordination_metrics", "engagement_by_user_type", "metric_catalogue", "executive_summary",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    """A home folder the server's user can reach, with an embedded server of its own."""
+    with tempfile.TemporaryDirectory(prefix="metricpress-demo-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+        EmbeddedServer(folder).remove()
+
+
+def demo(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("metricpress")
+    return subprocess.run(
+        [program, "demo", *arguments],
+        cwd=home,
+        env={"METRICPRESS_HOME": str(home), "COLUMNS": "80", "NO_COLOR": "1", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def first(home: Path) -> dict[str, Any]:
+    done = demo(home, "--json")
+    assert done.returncode == 0, done.stderr[-3000:]
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+@pytest.fixture(scope="module")
+def marts(home: Path, first: dict[str, Any]) -> Iterator[psycopg.Connection[Any]]:
+    with connect(Settings(home=home, output_dir=home / "reports"), "bi") as connection:
+        yield connection
+
+
+def test_every_mart_has_rows_and_every_report_is_a_pdf(home: Path, first: dict[str, Any]) -> None:
+    assert first["built"]
+    assert not [name for name in MARTS if not first["marts"].get(name)]
+    assert len(first["dispatch"]["sent"]) == len(ORDERS)
+    assert len(first["documents"]) == len(ORDERS)
+    assert all(Path(path).read_bytes().startswith(b"%PDF") for path in first["documents"])
+    assert len(list((home / "outbox").rglob("*.eml"))) == len(ORDERS)
+
+
+def test_month_end_mrr_of_ravenstack(marts: psycopg.Connection[Any]) -> None:
+    """Computed from the published file by others: start <= day and (no end or end > day)."""
+    found = marts.execute(
+        "select metric_date::text, mrr from marts.daily_metrics where tenant_id = 'ravenstack'"
+        " and metric_date in ('2023-03-31', '2023-12-31', '2024-06-30', '2024-12-31') order by 1"
+    ).fetchall()
+    assert found == [
+        ("2023-03-31", Decimal(41_648)),
+        ("2023-12-31", Decimal(1_262_113)),
+        ("2024-06-30", Decimal(3_833_405)),
+        ("2024-12-31", Decimal(10_159_608)),
+    ]
+
+
+def test_monthly_active_users_of_the_charging_sites(marts: psycopg.Connection[Any]) -> None:
+    found = marts.execute(
+        "select distinct on (date_trunc('month', metric_date)) mau_month_to_date from marts.daily_metrics"
+        " where tenant_id = 'ev-workplace' order by date_trunc('month', metric_date), metric_date desc"
+    ).fetchall()
+    assert [count for (count,) in found] == [2, 2, 9, 10, 23, 28, 32, 41, 45, 52, 62, 46]
+
+
+def test_leads_and_calls_of_the_bank(marts: psycopg.Connection[Any]) -> None:
+    found = marts.execute(
+        "select sum(new_leads), sum(leads_converted), sum(total_calls), sum(calls_completed)"
+        " from marts.daily_metrics where tenant_id = 'lisbon-bank'"
+    ).fetchone()
+    assert found == (41_188, 4_640, 41_188, 41_184)
+
+
+def test_again_is_quick_builds_nothing_and_sends_nothing(home: Path, first: dict[str, Any]) -> None:
+    started = time.monotonic()
+    done = demo(home)
+    seconds = time.monotonic() - started
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert seconds < AGAIN_SECONDS
+    assert "Loaded 0 rows" in done.stdout
+    assert "not built again" in done.stdout
+    assert "sent now: 0" in done.stdout
+    assert "make dev" in done.stdout
+    assert "metricpress dsn" in done.stdout
+    assert len(list((home / "outbox").rglob("*.eml"))) == len(ORDERS)
+    told = [line for line in done.stdout.splitlines() if not line.lstrip().startswith((".", "/", "reports"))]
+    assert max(len(line) for line in told) <= 80
