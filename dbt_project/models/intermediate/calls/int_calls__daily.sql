@@ -16,17 +16,10 @@ with calls_to_count as (
         case when calls.status = 'completed' and calls.duration_seconds >= 0 then calls.duration_seconds
         end as talk_seconds
     from {{ ref('stg_platform__tenants') }} as tenants
-    {% if is_incremental() %}
-        inner join {{ dirty_spans('calls') }} as spans on tenants.tenant_id = spans.tenant_id
-    {% endif %}
-    inner join {{ ref('stg_calls__calls') }} as calls
+    inner join {{ rows_of_dirty_days(ref('stg_calls__calls'), 'calls', 'started_at') }} as calls
         on
             tenants.tenant_id = calls.tenant_id
             and tenants.as_of > calls.started_at
-            {% if is_incremental() %}
-                and spans.from_at <= calls.started_at
-                and spans.to_at > calls.started_at
-            {% endif %}
 )
 
 select

@@ -18,13 +18,8 @@ with calls_to_count as (
             calls.status,
             calls.outcome,
             calls.started_at
-        from {{ dirty_spans('calls') }} as spans
-        inner join {{ ref('stg_calls__calls') }} as calls
-            on
-                spans.tenant_id = calls.tenant_id
-                and spans.from_at <= calls.started_at
-                and spans.to_at > calls.started_at
-        union
+        from {{ rows_of_dirty_days(ref('stg_calls__calls'), 'calls', 'started_at') }} as calls
+        union distinct
     {% endif %}
     select
         calls.tenant_id,

@@ -20,10 +20,5 @@ select
     coalesce(sum(calls.talk_seconds), 0) as call_seconds,
     count(calls.talk_seconds) as timed_calls,
     count(*) filter (where calls.status = 'completed' and calls.outcome = 'interested') as calls_interested
-from {{ ref('int_calls__localized') }} as calls
-{% if is_incremental() %}
-    inner join {{ dirty_spans('calls_branch') }} as spans
-        on
-            {{ in_branch_span('calls', 'started_at', 'spans') }}
-{% endif %}
+from {{ calls_of_dirty_branch_days() }} as calls
 group by 1, 2, 3, 4

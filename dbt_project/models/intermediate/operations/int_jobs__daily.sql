@@ -16,17 +16,10 @@ with jobs_to_count as (
         jobs.started_at,
         jobs.finished_at
     from {{ ref('stg_platform__tenants') }} as tenants
-    {% if is_incremental() %}
-        inner join {{ dirty_spans('jobs') }} as spans on tenants.tenant_id = spans.tenant_id
-    {% endif %}
-    inner join {{ ref('stg_operations__jobs') }} as jobs
+    inner join {{ rows_of_dirty_days(ref('stg_operations__jobs'), 'jobs', 'started_at') }} as jobs
         on
             tenants.tenant_id = jobs.tenant_id
             and tenants.as_of > jobs.started_at
-            {% if is_incremental() %}
-                and spans.from_at <= jobs.started_at
-                and spans.to_at > jobs.started_at
-            {% endif %}
 ),
 
 timed_jobs as (

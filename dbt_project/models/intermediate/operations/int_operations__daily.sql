@@ -16,17 +16,10 @@ with requests_by_day as (
         percentile_cont(array[0.5, 0.95]) within group (order by requests.latency_ms)
         filter (where requests.latency_ms >= 0) as latency_percentiles
     from {{ ref('stg_platform__tenants') }} as tenants
-    {% if is_incremental() %}
-        inner join {{ dirty_spans('operations') }} as spans on tenants.tenant_id = spans.tenant_id
-    {% endif %}
-    inner join {{ ref('stg_operations__api_requests') }} as requests
+    inner join {{ rows_of_dirty_days(ref('stg_operations__api_requests'), 'operations', 'requested_at') }} as requests
         on
             tenants.tenant_id = requests.tenant_id
             and tenants.as_of > requests.requested_at
-            {% if is_incremental() %}
-                and spans.from_at <= requests.requested_at
-                and spans.to_at > requests.requested_at
-            {% endif %}
     group by 1, 2
 ),
 
@@ -39,17 +32,10 @@ checks_by_day as (
         coalesce(sum(checks.cpu_load) filter (where checks.cpu_load >= 0), 0) as cpu_load_sum,
         count(*) filter (where checks.cpu_load >= 0) as cpu_load_checks
     from {{ ref('stg_platform__tenants') }} as tenants
-    {% if is_incremental() %}
-        inner join {{ dirty_spans('operations') }} as spans on tenants.tenant_id = spans.tenant_id
-    {% endif %}
-    inner join {{ ref('stg_operations__health_checks') }} as checks
+    inner join {{ rows_of_dirty_days(ref('stg_operations__health_checks'), 'operations', 'checked_at') }} as checks
         on
             tenants.tenant_id = checks.tenant_id
             and tenants.as_of > checks.checked_at
-            {% if is_incremental() %}
-                and spans.from_at <= checks.checked_at
-                and spans.to_at > checks.checked_at
-            {% endif %}
     group by 1, 2
 )
 

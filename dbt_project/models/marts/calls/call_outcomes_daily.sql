@@ -12,12 +12,7 @@ with counted as (
         calls.outcome,
         count(*) as calls,
         count(*) filter (where calls.status = 'completed') as calls_completed
-    from {{ ref('int_calls__localized') }} as calls
-    {% if is_incremental() %}
-        inner join {{ dirty_spans('calls_branch') }} as spans
-            on
-                {{ in_branch_span('calls', 'started_at', 'spans') }}
-    {% endif %}
+    from {{ calls_of_dirty_branch_days() }} as calls
     group by 1, 2, 3, 4
 ),
 
