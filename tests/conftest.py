@@ -71,6 +71,24 @@ def server(scratch_home: Path) -> Iterator[str]:
     embedded.remove()
 
 
+#: Seconds a test of each kind may take; a busy machine takes several times what a quiet one does.
+TIMEOUTS = {"unit": 60, "integration": 300, "e2e": 1200}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by their folder, those that use the server as integration, and give each its timeout."""
+    for item in items:
+        folder = item.path.relative_to(PROJECT / "tests").parts[0]
+        kind = folder if folder in TIMEOUTS else "unit"
+        if kind == "unit" and "server" in getattr(item, "fixturenames", ()):
+            kind = "integration"
+        if item.get_closest_marker(kind) is None:
+            item.add_marker(kind)
+        kinds = [name for name in TIMEOUTS if item.get_closest_marker(name)]
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(max(TIMEOUTS[name] for name in kinds)))
+
+
 def with_database(url: str, name: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
