@@ -20,7 +20,7 @@ from psycopg import sql
 #: Above this many rows PostgreSQL's estimate stands in for a count, which would read the whole table.
 EXACT_COUNT_BELOW = 1_000_000
 PLOT_DAYS = 60
-PLOT_WIDTH, PLOT_HEIGHT, PLOT_BASE = 480, 96, 80
+PLOT_WIDTH, PLOT_HEIGHT = 480, 48
 #: Columns that date a row of a mart, in the order of preference.
 DATE_COLUMNS = (
     "metric_date", "period_start", "movement_date", "month", "cohort_month", "cohort_week", "cohort_start",
@@ -84,41 +84,32 @@ def table_metadata(facts: TableFacts) -> dict[str, Any]:
     if facts.is_estimate:
         metadata["row_count_is_estimate"] = True
     if facts.per_day:
-        metadata["newest"] = facts.per_day[-1][0].isoformat()
-        metadata["rows_by_" + str(facts.date_column)] = picture(
-            bar_plot([(day.isoformat(), float(n)) for day, n in facts.per_day]), "svg+xml", "rows by date"
+        (first, _), (last, newest) = facts.per_day[0], facts.per_day[-1]
+        most = max(rows for _, rows in facts.per_day)
+        metadata[f"rows_by_{facts.date_column}"] = picture(
+            bar_plot([rows for _, rows in facts.per_day]),
+            "svg+xml",
+            "rows by date",
+            f"{first} to {last}: {newest:,} at last, {most:,} at most",
         )
     return metadata
 
 
-def bar_plot(points: Sequence[tuple[str, float]]) -> bytes:
-    """A small bar chart as SVG: one bar a label from zero; first and last label and maximum written."""
-    top = max((value for _, value in points), default=0.0)
-    step = PLOT_WIDTH / max(len(points), 1)
-    bars = []
-    for position, (label, value) in enumerate(points):
-        height = 0.0 if top == 0 else value / top * (PLOT_BASE - 14)
-        bars.append(
-            f'<rect x="{position * step:.2f}" y="{PLOT_BASE - height:.2f}" width="{step * 0.8:.2f}"'
-            f' height="{height:.2f}" fill="#3b6ea8"><title>{label}: {value:g}</title></rect>'
-        )
-    ends = (points[0][0], points[-1][0]) if points else ("", "")
-    text = 'font-family="sans-serif" font-size="10" fill="#555"'
+def bar_plot(values: Sequence[int]) -> bytes:
+    """Bars from zero to the maximum as an SVG of few bytes: the UI shows short texts without a click."""
+    top = max(values, default=0) or 1
+    outline = "".join(f"V{PLOT_HEIGHT - round(value / top * PLOT_HEIGHT)}h1" for value in values)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {PLOT_WIDTH} {PLOT_HEIGHT}"'
-        f' width="{PLOT_WIDTH}" height="{PLOT_HEIGHT}" role="img">'
-        f'<rect width="{PLOT_WIDTH}" height="{PLOT_HEIGHT}" fill="#fff"/>{"".join(bars)}'
-        f'<text x="0" y="10" {text}>max {top:,.0f}</text>'
-        f'<text x="0" y="{PLOT_HEIGHT - 4}" {text}>{ends[0]}</text>'
-        f'<text x="{PLOT_WIDTH}" y="{PLOT_HEIGHT - 4}" text-anchor="end" {text}>{ends[1]}</text></svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{PLOT_WIDTH}" height="{PLOT_HEIGHT}"'
+        f' viewBox="0 0 {max(len(values), 1)} {PLOT_HEIGHT}" preserveAspectRatio="none">'
+        f'<path fill="#3b6ea8" d="M0 {PLOT_HEIGHT}{outline}V{PLOT_HEIGHT}z"/></svg>'
     ).encode()
 
 
-def picture(data: bytes, subtype: str, alternative: str) -> dg.MarkdownMetadataValue:
+def picture(data: bytes, subtype: str, alternative: str, caption: str = "") -> dg.MarkdownMetadataValue:
     """An image inside the event log as markdown: the UI shows it without a file server."""
-    return dg.MetadataValue.md(
-        f"![{alternative}](data:image/{subtype};base64,{base64.b64encode(data).decode()})"
-    )
+    image = f"![{alternative}](data:image/{subtype};base64,{base64.b64encode(data).decode()})"
+    return dg.MetadataValue.md(f"{image}\n\n{caption}" if caption else image)
 
 
 def file_link(path: Path) -> dg.PathMetadataValue:

@@ -23,6 +23,9 @@ from orchestration.warehouse.connection import database_url
 PROJECT_DIR = Path(__file__).resolve().parents[2] / "dbt_project"
 PROJECT_ARGS = ("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR))
 
+#: Nodes that make nothing: unit tests belong to the test suite, an exposure only names who reads the marts.
+NOT_BUILT = ("unit_test", "exposure")
+
 #: Called after each finished node with (nodes finished, nodes in all, name of the node).
 Progress = Callable[[int, int, str], None]
 
@@ -57,11 +60,11 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
 
 
 def build_args(*, full_refresh: bool) -> list[str]:
-    """Arguments of the dbt command that builds and checks the models; unit tests belong to the test suite.
+    """Arguments of the dbt command that builds and checks the models.
 
     Views stand since the last full refresh, which any change of the models' SQL brings about.
     """
-    command = ["build", "--exclude-resource-type", "unit_test"]
+    command = ["build", *(f"--exclude-resource-type={kind}" for kind in NOT_BUILT)]
     return (
         [*command, "--full-refresh"] if full_refresh else [*command, "--exclude", "config.materialized:view"]
     )

@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 import base64
+import re
+from datetime import date
 from xml.etree import ElementTree
 
-from orchestration.defs.metadata import bar_plot, markdown_table, picture
+from orchestration.defs.metadata import (
+    PLOT_DAYS,
+    TableFacts,
+    bar_plot,
+    markdown_table,
+    picture,
+    table_metadata,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def test_a_plot_has_one_bar_a_point_in_proportion() -> None:
-    plot = ElementTree.fromstring(bar_plot([("2026-11-01", 10.0), ("2026-11-02", 5.0), ("2026-11-03", 0.0)]))
-    bars = [rect for rect in plot.findall(f"{SVG}rect") if rect.find(f"{SVG}title") is not None]
-    heights = [float(bar.get("height", "")) for bar in bars]
-    assert heights[0] == 2 * heights[1] > 0
-    assert heights[2] == 0
-    assert [text.text for text in plot.findall(f"{SVG}text")] == ["max 10", "2026-11-01", "2026-11-03"]
+def heights(plot: bytes) -> list[int]:
+    """Height of each bar, read from the outline."""
+    path = ElementTree.fromstring(plot).find(f"{SVG}path")
+    assert path is not None
+    outline = path.get("d", "")
+    base = int(outline.removeprefix("M0 ").partition("V")[0])
+    return [base - int(top) for top in re.findall(r"V(\d+)h1", outline)]
+
+
+def test_a_plot_has_one_bar_a_value_in_proportion() -> None:
+    assert heights(bar_plot([10, 5, 0, 10])) == [48, 24, 0, 48]
 
 
 def test_a_plot_of_nothing_and_of_zeros_is_still_a_picture() -> None:
-    for points in ([], [("2026-11-01", 0.0)]):
-        assert ElementTree.fromstring(bar_plot(points)).tag == f"{SVG}svg"
+    assert heights(bar_plot([])) == []
+    assert heights(bar_plot([0, 0])) == [0, 0]
+
+
+def test_a_plot_is_short_enough_to_be_shown_without_a_click() -> None:
+    """The UI folds markdown of 1,000 characters and more away."""
+    facts = TableFacts(10**7, True, "metric_date", [(date(2026, 9, 1), 10**6 - n) for n in range(PLOT_DAYS)])
+    assert len(table_metadata(facts)["rows_by_metric_date"].value) < 1000
 
 
 def test_a_picture_carries_its_bytes() -> None:

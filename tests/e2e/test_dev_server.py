@@ -1,0 +1,180 @@
+"""`make dev` as a user starts it: the UI answers, the location loads, a run launched there fills the marts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+PROJECT = Path(__file__).resolve().parents[2]
+LOCATION = "metricpress"
+SELECTOR = {"repositoryName": "__repository__", "repositoryLocationName": LOCATION}
+DAY = "2026-03-02"
+
+LOCATION_STATE = """
+{ workspaceOrError { ... on Workspace { locationEntries { name loadStatus locationOrLoadError {
+    __typename ... on PythonError { message } } } } } }
+"""
+AUTOMATION = """
+query ($selector: RepositorySelector!) {
+  schedulesOrError(repositorySelector: $selector) {
+    ... on Schedules { results { name scheduleState { status } } } }
+  sensorsOrError(repositorySelector: $selector) {
+    ... on Sensors { results { name sensorState { status } } } }
+}
+"""
+LAUNCH = """
+mutation ($params: ExecutionParams!) { launchRun(executionParams: $params) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }
+"""
+RUN = """
+query ($run: ID!) { runOrError(runId: $run) { ... on Run { status eventConnection {
+    events { __typename ... on MessageEvent { message }
+        ... on ErrorEvent { error { message } }
+        ... on MaterializationEvent { assetKey { path } partition } } } } } }
+"""
+Ask = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def started(module_settings: Settings) -> Iterator[Ask]:
+    """Rows of one tenant, and the dev server on them; gives a function that asks its GraphQL API."""
+    with connect(module_settings) as conn:
+        conn.execute(
+            "insert into raw.tenants (tenant_id, name, timezone) values ('gym', 'Gym', 'Europe/Lisbon')"
+        )
+        conn.execute(
+            "insert into raw.sessions (tenant_id, session_id, user_id, started_at) values"
+            " ('gym', '1', 'ann', %(day)s::date + time '10:00'),"
+            " ('gym', '2', 'bob', %(day)s::date + time '11:00'),"
+            " ('gym', '3', 'bob', %(day)s::date + time '12:00')",
+            {"day": DAY},
+        )
+        # History ends soon after: no schedule finds a day to close while the test runs.
+        conn.execute(
+            "insert into reporting.tenant_settings (tenant_id, clock_stops_at) values ('gym', '2026-03-05')"
+        )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("METRICPRESS_", "DAGSTER_"))}
+    environment |= {
+        "METRICPRESS_HOME": str(module_settings.home),
+        "METRICPRESS_DATABASE_URL": module_settings.database_url or "",
+        "METRICPRESS_REFRESH_MINUTES": "1440",
+    }
+    log = module_settings.home / "dev.log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "orchestration.dev", "--port", str(port)],
+            cwd=PROJECT, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+
+    def ask(query: str, **variables: object) -> dict[str, Any]:
+        assert server.poll() is None, log.read_text()[-3000:]
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/graphql",
+            json.dumps({"query": query, "variables": variables}).encode(),
+            {"content-type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                content = json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{error}\n{log.read_text()[-3000:]}") from error
+        assert "errors" not in content, content["errors"]
+        data: dict[str, Any] = content["data"]
+        return data
+
+    try:
+        until(lambda: loaded(ask), seconds=240)
+        yield ask
+    finally:
+        server.send_signal(signal.SIGINT)
+        try:
+            server.wait(timeout=90)
+        finally:
+            if server.poll() is None:
+                os.killpg(server.pid, signal.SIGKILL)
+
+
+def loaded(ask: Ask) -> bool:
+    """Whether the server answers and has finished loading the location."""
+    try:
+        entries = ask(LOCATION_STATE)["workspaceOrError"]["locationEntries"]
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False
+    return bool(entries) and entries[0]["loadStatus"] == "LOADED"
+
+
+def until(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(1)
+
+
+def statuses(listed: Mapping[str, Any], state: str) -> dict[str, str]:
+    return {entry["name"]: entry[state]["status"] for entry in listed["results"]}
+
+
+def test_a_run_launched_in_the_ui_fills_the_marts(started: Ask, module_settings: Settings) -> None:
+    (entry,) = started(LOCATION_STATE)["workspaceOrError"]["locationEntries"]
+    assert (entry["name"], entry["locationOrLoadError"]) == (LOCATION, {"__typename": "RepositoryLocation"})
+
+    automation = started(AUTOMATION, selector=SELECTOR)
+    assert statuses(automation["schedulesOrError"], "scheduleState") == dict.fromkeys(
+        ("daily_metrics", "housekeeping", "intraday_refresh", "monthly_cohorts"), "RUNNING"
+    )
+    assert statuses(automation["sensorsOrError"], "sensorState") == dict.fromkeys(
+        ("report_dispatch", "tell_operator"), "RUNNING"
+    )
+
+    launched = started(
+        LAUNCH,
+        params={
+            "selector": {**SELECTOR, "jobName": "daily_metrics"},
+            "mode": "default",
+            "executionMetadata": {"tags": [{"key": "dagster/partition", "value": DAY}]},
+        },
+    )["launchRun"]
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    run = launched["run"]["runId"]
+    until(lambda: started(RUN, run=run)["runOrError"]["status"] in ("SUCCESS", "FAILURE"), seconds=420)
+    ended = started(RUN, run=run)["runOrError"]
+    events = ended["eventConnection"]["events"]
+    assert ended["status"] == "SUCCESS", [e["error"] for e in events if e.get("error")]
+    assert (["marts", "daily_metrics"], DAY) in [
+        (e["assetKey"]["path"], e["partition"]) for e in events if e["__typename"] == "MaterializationEvent"
+    ]
+
+    with connect(module_settings) as conn:
+        assert conn.execute(
+            "select total_sessions, dau, is_complete from marts.daily_metrics"
+            " where tenant_id = 'gym' and metric_date = %s",
+            (DAY,),
+        ).fetchone() == (3, 2, True)
+        assert runs_in_storage(conn) == [(run, "SUCCESS")]
+
+
+def runs_in_storage(conn: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
+    """Runs of the job, read from Dagster's storage in the same database."""
+    return conn.execute(
+        "select run_id, status from dagster.runs where pipeline_name = 'daily_metrics'"
+    ).fetchall()
