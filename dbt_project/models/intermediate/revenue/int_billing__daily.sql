@@ -124,11 +124,20 @@ first_days as (
         days.tenant_id,
         min(days.metric_date) as first_date
     from (
-        select tenant_id, metric_date from invoice_steps
+        select
+            tenant_id,
+            metric_date
+        from invoice_steps
         union all
-        select tenant_id, metric_date from payment_days
+        select
+            tenant_id,
+            metric_date
+        from payment_days
         union all
-        select tenant_id, metric_date from spend_days
+        select
+            tenant_id,
+            metric_date
+        from spend_days
     ) as days
     group by days.tenant_id
 ),

@@ -31,9 +31,15 @@ with days_of_money as (
 ),
 
 needs as (
-    select currency, rated_on from days_of_money
+    select
+        currency,
+        rated_on
+    from days_of_money
     union
-    select tenant_currency, rated_on from days_of_money
+    select
+        tenant_currency,
+        rated_on
+    from days_of_money
 ),
 
 rates as (

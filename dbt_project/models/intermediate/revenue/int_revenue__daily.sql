@@ -111,11 +111,19 @@ cancellations as materialized (
     group by subscriptions.tenant_id, (subscriptions.canceled_at at time zone tenants.timezone)::date
 ),
 
+first_days as (
+    select
+        tenant_id,
+        min(first_date) as first_date
+    from periods
+    group by tenant_id
+),
+
 spine as (
     select
         first_days.tenant_id,
         days.metric_date::date as metric_date
-    from (select tenant_id, min(first_date) as first_date from periods group by tenant_id) as first_days
+    from first_days
     inner join tenants on first_days.tenant_id = tenants.tenant_id
     cross join lateral generate_series(
         first_days.first_date::timestamp, tenants.as_of_date::timestamp, interval '1 day'

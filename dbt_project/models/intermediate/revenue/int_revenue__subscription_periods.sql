@@ -255,7 +255,7 @@ history_rows as (
     select
         placed.*,
         least(placed.next_row_from, placed.ends_at) as row_to,
-        placed.status is distinct from lag(placed.status) over history as is_new_status
+        coalesce(placed.status <> lag(placed.status) over history, true) as is_new_status
     from placed
     where
         placed.row_from < placed.next_row_from
@@ -357,7 +357,12 @@ priced as (
                 (
                     greatest(pieces.quantity * pieces.unit_amount, 0)
                     * (100 - least(greatest(coalesce(pieces.forever_discount_percent, 0), 0), 100))
-                    * case pieces.billing_interval when 'day' then 365 when 'week' then 52 when 'month' then 12 else 1 end
+                    * case pieces.billing_interval
+                        when 'day' then 365
+                        when 'week' then 52
+                        when 'month' then 12
+                        else 1
+                    end
                 )::numeric(60, 20)
                 / (1200 * pieces.interval_count)
         end as original_amount
@@ -386,20 +391,28 @@ effective as (
     from paid
 ),
 
+compared as (
+    select
+        effective.*,
+        row(
+            effective.effective_status
+            {%- for term in terms %},
+                effective.{{ term }}
+            {%- endfor %}
+        ) as terms_in_force,
+        row(effective.is_committed, effective.is_free_period) as flags
+    from effective
+),
+
 -- A repeated change begins no row: only other terms or another status do, and only they are rated anew.
 marked as (
     select
-        effective.*,
-        row(effective.effective_status {%- for term in terms %}, effective.{{ term }}{% endfor %})
-        is distinct from
-        lag(row(effective.effective_status {%- for term in terms %}, effective.{{ term }}{% endfor %})) over pieces_in_order
-            as is_new_row,
-        row(effective.is_committed, effective.is_free_period)
-        is distinct from lag(row(effective.is_committed, effective.is_free_period)) over pieces_in_order
-            as is_new_flag
-    from effective
+        compared.*,
+        coalesce(compared.terms_in_force <> lag(compared.terms_in_force) over pieces_in_order, true) as is_new_row,
+        coalesce(compared.flags <> lag(compared.flags) over pieces_in_order, true) as is_new_flag
+    from compared
     window pieces_in_order as (
-        partition by effective.tenant_id, effective.subscription_id order by effective.piece_from
+        partition by compared.tenant_id, compared.subscription_id order by compared.piece_from
     )
 ),
 
@@ -431,13 +444,19 @@ periods as materialized (
 ),
 
 rate_needs as (
-    select currency, rated_on from periods where currency <> tenant_currency
-    union
-    select tenant_currency, rated_on from periods where currency <> tenant_currency
-    union
-    select unnest(array[previous_currency, tenant_currency]), rated_on
+    select distinct
+        needs.currency,
+        periods.rated_on
     from periods
-    where previous_currency <> tenant_currency
+    cross join lateral (
+        values
+        (periods.currency),
+        (periods.previous_currency),
+        (periods.tenant_currency)
+    ) as needs (currency)
+    where
+        needs.currency is not null
+        and (periods.currency <> periods.tenant_currency or periods.previous_currency <> periods.tenant_currency)
 ),
 
 rates as materialized (

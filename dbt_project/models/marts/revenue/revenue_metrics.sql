@@ -55,23 +55,38 @@ finance as materialized (
     order by inputs.tenant_id, {{ month_of('inputs.told_for') }}, inputs.told_for desc
 ),
 
+all_months as (
+    select
+        tenant_id,
+        month
+    from revenue_days
+    union
+    select
+        tenant_id,
+        month
+    from billing_days
+    union
+    select
+        tenant_id,
+        month
+    from finance
+),
+
+first_months as (
+    select
+        tenant_id,
+        min(month) as month
+    from all_months
+    group by tenant_id
+),
+
 months as materialized (
     select
         first_months.tenant_id,
         months.month::date as month,
         (months.month + interval '1 month')::timestamp at time zone tenants.timezone as ends_at,
         (months.month + interval '1 month')::date - 1 <= tenants.complete_date as is_complete
-    from (
-        select tenant_id, min(month) as month
-        from (
-            select tenant_id, month from revenue_days
-            union all
-            select tenant_id, month from billing_days
-            union all
-            select tenant_id, month from finance
-        ) as all_months
-        group by tenant_id
-    ) as first_months
+    from first_months
     inner join tenants on first_months.tenant_id = tenants.tenant_id
     cross join lateral generate_series(
         first_months.month::timestamp, {{ month_of('tenants.as_of_date') }}::timestamp, interval '1 month'
@@ -162,7 +177,11 @@ dunning as materialized (
         and invoices.issued_at < least(months.ends_at, tenants.as_of)
         and (
             failed_invoices.failed_at < least(months.ends_at, tenants.as_of)
-            or (failed_invoices.failed_at is null and invoices.next_attempt_at is not null and invoices.attempt_count > 0)
+            or (
+                failed_invoices.failed_at is null
+                and invoices.next_attempt_at is not null
+                and invoices.attempt_count > 0
+            )
         )
         and (
             invoices.status = 'open'
@@ -385,7 +404,8 @@ results as (
         end as quick_ratio,
         case
             when rated.is_mrr_known
-                then (rated.new_mrr + rated.expansion_mrr) / nullif(rated.contraction_mrr + rated.churned_mrr, 0)
+                then
+                    (rated.new_mrr + rated.expansion_mrr) / nullif(rated.contraction_mrr + rated.churned_mrr, 0)
         end as quick_ratio_strict,
         rated.trial_mrr,
         rated.committed_mrr,
