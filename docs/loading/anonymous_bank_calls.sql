@@ -1,9 +1,9 @@
 -- Anonymous Bank, the calls of February 1999, one row a call but for the PHANTOM ones, which are none:
 -- metricpress load calls data_anonymous_bank_february.txt --tenant anonymous_bank --select ...
--- call_id alone is not unique. A negative vru_time is the publisher's; it is kept in extra, for no figure needs it.
+-- call_id alone is not unique. A caller is no lead: when he became one the publisher does not tell; customer_id is
+-- kept in extra. A negative vru_time is the publisher's; it is kept in extra, for no figure needs it.
 select
     concat_ws('|', c.date, c."vru+line", c.call_id) as call_id,
-    case when c.type = 'NW' and c.customer_id <> '0' then c.customer_id end as lead_id,
     nullif(c.server, 'NO_SERVER') as staff_id,
     case c.type when 'TT' then 'outbound' else 'inbound' end as direction,
     case c.outcome when 'AGENT' then 'completed' when 'HANG' then 'missed' else c.outcome end as status,

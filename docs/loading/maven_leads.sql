@@ -14,7 +14,7 @@ select
         else p.deal_stage
     end as status,
     p.engage_date as created_at,
-    p.close_date as updated_at,
+    coalesce(p.close_date, p.engage_date) as updated_at,
     case when p.deal_stage = 'Won' then p.close_date end as converted_at,
     p.account,
     p.close_value,

@@ -20,7 +20,7 @@ SETTINGS = {
     "datestyle": "ISO, YMD",
     "intervalstyle": "postgres",
     "timezone": "UTC",
-    "work_mem": "128MB",
+    "work_mem": "64MB",
     "jit": "off",
     "standard_conforming_strings": "on",
     "client_encoding": "UTF8",
