@@ -1,13 +1,13 @@
 {#- Cohort retention (metric-rules, Cohort retention): the buckets and cohorts that its models share. -#}
 
-{#- Kinds of buckets: period, mode, days of a rolling bucket (calendar ones: none), last index published. -#}
+{#- Kinds of buckets: period, mode, days of a rolling bucket (calendar ones: none), last index published. A rolling day
+    is a calendar day: it is counted once and published as both. -#}
 {% macro retention_buckets() -%}
 (
     values
     ('day', 'rolling', 1, 30),
     ('week', 'rolling', 7, 52),
     ('month', 'rolling', 30, 36),
-    ('day', 'calendar', null, 30),
     ('week', 'calendar', null, 52),
     ('month', 'calendar', null, 36),
     ('day', 'unbounded', null, 30),

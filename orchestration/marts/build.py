@@ -124,6 +124,7 @@ def open_build(
     request = Request(as_of, full_refresh, tenant, forced)
     with connect(settings, "pipeline", autocommit=True, application_name="metricpress-build") as conn:
         _lock(conn)
+        _gather_statistics(settings)
         current = _begin(conn, settings, request)
         try:
             yield current
@@ -160,6 +161,17 @@ def _lock(conn: psycopg.Connection) -> None:
                 exit_code=1,
             )
         time.sleep(LOCK_POLL_SECONDS)
+
+
+def _gather_statistics(settings: Settings) -> None:
+    """Tell the planner about raw tables it has never looked at, such as those just loaded."""
+    with connect(settings, autocommit=True, application_name="metricpress-build") as conn:
+        tables = conn.execute(
+            "select relname from pg_stat_user_tables where schemaname = 'raw' and n_live_tup > 0 "
+            "and last_analyze is null and last_autoanalyze is null"
+        ).fetchall()
+        for (table,) in tables:
+            conn.execute(sql.SQL("analyze raw.{}").format(sql.Identifier(table)))
 
 
 def _begin(conn: psycopg.Connection, settings: Settings, request: Request) -> Build:

@@ -41,6 +41,7 @@ DOMAINS_OF_TABLE = {
     "health_checks": ("operations",),
     "parties": ("platform",),
     "staff": ("platform",),
+    "metric_targets": ("platform",),
 }
 DOMAINS = tuple(sorted({d for domains in DOMAINS_OF_TABLE.values() for d in domains} | {"platform", "clock"}))
 

@@ -16,17 +16,8 @@ with sessions_to_count as (
         sessions.duration_seconds,
         (sessions.started_at at time zone tenants.timezone)::date as activity_date
     from {{ ref('stg_platform__tenants') }} as tenants
-    {% if is_incremental() %}
-        inner join {{ dirty_spans('activity') }} as spans on tenants.tenant_id = spans.tenant_id
-    {% endif %}
-    inner join {{ ref('stg_activity__sessions') }} as sessions
-        on
-            tenants.tenant_id = sessions.tenant_id
-            and sessions.started_at < tenants.as_of
-            {% if is_incremental() %}
-                and sessions.started_at >= spans.from_at
-                and sessions.started_at < spans.to_at
-            {% endif %}
+    inner join {{ rows_of_dirty_days(ref('stg_activity__sessions'), 'activity', 'started_at') }} as sessions
+        on tenants.tenant_id = sessions.tenant_id and sessions.started_at < tenants.as_of
 )
 
 select

@@ -41,7 +41,10 @@ user_buckets as (
         'user' as subject,
         days.cohort_by,
         days.only_period,
-        days.first_date,
+        case buckets.mode
+            when 'rolling' then days.first_date
+            else {{ retention_cohort_start('buckets.period', 'days.first_date', 'days.week_start') }}
+        end as first_date,
         buckets.period,
         buckets.mode,
         least(indexes.this_index, case buckets.mode when 'unbounded' then buckets.last_index end) as period_index,
@@ -55,7 +58,10 @@ user_buckets as (
                 as previous_index
     ) as indexes
     where
-        (days.only_period is null or (days.only_period = buckets.period and buckets.mode <> 'rolling'))
+        (
+            days.only_period is null
+            or (days.only_period = buckets.period and (buckets.mode <> 'rolling' or buckets.period = 'day'))
+        )
         and case buckets.mode
             -- Active in bucket k or later: only the last day of a user counts.
             when 'unbounded' then days.next_date is null
@@ -100,7 +106,10 @@ customer_buckets as (
         spans.subject,
         spans.cohort_by,
         null::text as only_period,
-        spans.cohort_date as first_date,
+        case buckets.mode
+            when 'rolling' then spans.cohort_date
+            else {{ retention_cohort_start('buckets.period', 'spans.cohort_date', 'spans.week_start') }}
+        end as first_date,
         buckets.period,
         buckets.mode,
         covered.period_index,
@@ -132,7 +141,10 @@ customer_buckets as (
         spans.subject,
         spans.cohort_by,
         null,
-        spans.cohort_date,
+        case buckets.mode
+            when 'rolling' then spans.cohort_date
+            else {{ retention_cohort_start('buckets.period', 'spans.cohort_date', 'spans.week_start') }}
+        end,
         buckets.period,
         buckets.mode,
         covered.period_index,

@@ -33,6 +33,7 @@ user_days_by_type as (
     select
         spans.tenant_id,
         spans.date_from as span_from,
+        spans.date_to as span_to,
         spans.week_start,
         spans.mau_window_days,
         days.user_type,
@@ -52,6 +53,7 @@ user_days as (
     select
         tenant_id,
         span_from,
+        span_to,
         week_start,
         mau_window_days,
         'all' as user_type,
@@ -61,11 +63,12 @@ user_days as (
         sum(session_seconds) as session_seconds,
         sum(timed_sessions) as timed_sessions
     from user_days_by_type
-    group by 1, 2, 3, 4, 6, 7
+    group by 1, 2, 3, 4, 5, 7, 8
     union all
     select
         tenant_id,
         span_from,
+        span_to,
         week_start,
         mau_window_days,
         user_type,
@@ -81,6 +84,7 @@ user_days_with_neighbours as (
     select
         tenant_id,
         span_from,
+        span_to,
         week_start,
         user_type,
         activity_date,
@@ -99,6 +103,9 @@ active_days as (
     select
         tenant_id,
         span_from,
+        span_to,
+        week_start,
+        mau_window_days,
         user_type,
         activity_date,
         {% for name, days in windows.items() -%}
@@ -118,81 +125,122 @@ active_days as (
         sum(session_seconds) as session_seconds,
         sum(timed_sessions) as timed_sessions
     from user_days_with_neighbours
-    group by 1, 2, 3, 4
+    group by 1, 2, 3, 4, 5, 6, 7
 ),
 
-first_and_last_days as (
+-- What happens on a day: stretches that begin with it, stretches that ended N days before, or nothing at all. Added
+-- up by day rather than joined: the planner cannot tell how few rows a day has.
+steps as (
     select
         tenant_id,
         span_from,
+        span_to,
+        week_start,
         user_type,
-        min(activity_date) as first_date,
-        max(activity_date) as last_date
+        activity_date as metric_date,
+        {% for name in windows -%}
+            {{ name }}_begun as {{ name }}_step,
+        {% endfor -%}
+        first_in_week,
+        first_in_month,
+        dau,
+        sessions,
+        session_seconds,
+        timed_sessions
     from active_days
-    group by 1, 2, 3
-),
-
-day_spine as (
+    {% for ended, days in windows.items() -%}
+        union all
+        select
+            tenant_id,
+            span_from,
+            span_to,
+            week_start,
+            user_type,
+            activity_date + {{ days }},
+            {% for name in windows -%}
+                {{ '-' ~ name ~ '_ended' if name == ended else '0' }},
+            {% endfor -%}
+            0,
+            0,
+            0,
+            0,
+            0,
+            0
+        from active_days
+        where {{ ended }}_ended > 0 and activity_date + {{ days }} <= span_to
+    {% endfor -%}
+    union all
     select
         ends.tenant_id,
         ends.span_from,
+        ends.span_to,
+        ends.week_start,
         ends.user_type,
-        spans.week_start,
-        spans.mau_window_days,
-        spans.date_to,
-        day::date as metric_date
-    from first_and_last_days as ends
-    inner join spans on ends.tenant_id = spans.tenant_id and ends.span_from = spans.date_from
-    cross join lateral generate_series(
-        ends.first_date::timestamp,
-        least(ends.last_date + spans.reach_days, spans.date_to)::timestamp,
-        interval '1 day'
-    ) as day
+        day::date,
+        {{ '0, ' * (windows | length) }}0,
+        0,
+        0,
+        0,
+        0,
+        0
+    from (
+        select
+            tenant_id,
+            span_from,
+            span_to,
+            week_start,
+            user_type,
+            min(activity_date) as first_date,
+            least(max(activity_date) + greatest(max(mau_window_days), 31), span_to) as last_date
+        from active_days
+        group by 1, 2, 3, 4, 5
+    ) as ends
+    cross join lateral generate_series(ends.first_date::timestamp, ends.last_date::timestamp, interval '1 day') as day
+),
+
+steps_by_day as (
+    select
+        tenant_id,
+        span_from,
+        week_start,
+        user_type,
+        metric_date,
+        {% for name in windows -%}
+            sum({{ name }}_step) as {{ name }}_step,
+        {% endfor -%}
+        sum(first_in_week) as first_in_week,
+        sum(first_in_month) as first_in_month,
+        sum(dau) as dau,
+        sum(sessions) as sessions,
+        sum(session_seconds) as session_seconds,
+        sum(timed_sessions) as timed_sessions
+    from steps
+    group by 1, 2, 3, 4, 5
 ),
 
 windows_by_day as (
     select
-        spine.tenant_id,
-        spine.span_from,
-        spine.user_type,
-        spine.metric_date,
-        coalesce(active.dau, 0) as dau,
-        coalesce(active.sessions, 0) as sessions,
-        coalesce(active.session_seconds, 0) as session_seconds,
-        coalesce(active.timed_sessions, 0) as timed_sessions,
+        tenant_id,
+        span_from,
+        user_type,
+        metric_date,
+        dau,
+        sessions,
+        session_seconds,
+        timed_sessions,
         {% for name in windows -%}
-            sum(coalesce(active.{{ name }}_begun, 0) - coalesce({{ name }}_back.{{ name }}_ended, 0)) over type_by_day
-                as {{ name }},
+            sum({{ name }}_step) over type_by_day as {{ name }},
         {% endfor -%}
-        sum(coalesce(active.first_in_week, 0)) over (
-            partition by
-                spine.tenant_id, spine.span_from, spine.user_type,
-                {{ week_of('spine.metric_date', 'spine.week_start') }}
-            order by spine.metric_date
+        sum(first_in_week) over (
+            partition by tenant_id, span_from, user_type, {{ week_of('metric_date', 'week_start') }}
+            order by metric_date
         ) as wau_week_to_date,
-        sum(coalesce(active.first_in_month, 0)) over (
-            partition by spine.tenant_id, spine.span_from, spine.user_type, {{ month_of('spine.metric_date') }}
-            order by spine.metric_date
+        sum(first_in_month) over (
+            partition by tenant_id, span_from, user_type, {{ month_of('metric_date') }}
+            order by metric_date
         ) as mau_month_to_date
-    from day_spine as spine
-    left join active_days as active
-        on
-            spine.tenant_id = active.tenant_id
-            and spine.span_from = active.span_from
-            and spine.user_type = active.user_type
-            and spine.metric_date = active.activity_date
-    {% for name, days in windows.items() -%}
-        left join active_days as {{ name }}_back
-            on
-                spine.tenant_id = {{ name }}_back.tenant_id
-                and spine.span_from = {{ name }}_back.span_from
-                and spine.user_type = {{ name }}_back.user_type
-                and spine.metric_date - {{ 'spine.' ~ days if days == 'mau_window_days' else days }}
-                = {{ name }}_back.activity_date
-    {% endfor -%}
-    window type_by_day as (
-        partition by spine.tenant_id, spine.span_from, spine.user_type order by spine.metric_date
-    )
+    from steps_by_day
+    window type_by_day as (partition by tenant_id, span_from, user_type order by metric_date)
 )
 
 select

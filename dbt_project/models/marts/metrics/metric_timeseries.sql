@@ -9,43 +9,13 @@
     + entries | selectattr('grains', 'defined') | rejectattr('grains', 'equalto', ['month']) | list -%}
 {%- set monthly_entries = entries | selectattr('month', 'defined') | list %}
 
-with days as (
+-- A sum over a day whose money is unknown is unknown.
+with periods as (
     select
         daily.tenant_id,
-        daily.metric_date,
         grains.grain,
-        {{ period_of('grains.grain', 'daily.metric_date', 'tenants.week_start') }} as period_start,
-        tenants.complete_date
-    from {{ ref('stg_platform__tenants') }} as tenants
-    inner join {{ ref('daily_metrics') }} as daily on tenants.tenant_id = daily.tenant_id
-    cross join {{ grains() }}
-    {% if is_incremental() %}
-        inner join {{ timeseries_periods() }} as periods
-            on
-                tenants.tenant_id = periods.tenant_id
-                and grains.grain = periods.grain
-                and {{ period_of('grains.grain', 'daily.metric_date', 'tenants.week_start') }} = periods.period_start
-    {% endif %}
-),
-
-days_with_last as (
-    select
-        tenant_id,
-        metric_date,
-        grain,
-        period_start,
-        complete_date,
-        metric_date = max(metric_date) over (partition by tenant_id, grain, period_start) as is_last
-    from days
-),
-
--- A sum over a day whose money is unknown is unknown.
-periods as (
-    select
-        days.tenant_id,
-        days.grain,
-        days.period_start,
-        {{ period_end('days.grain', 'days.period_start') }} <= min(days.complete_date) as is_complete,
+        each_day.period_start,
+        min({{ period_end('grains.grain', 'each_day.period_start') }} - tenants.complete_date) <= 0 as is_complete,
         {% for entry in daily_entries -%}
             {%- if entry.aggregation == 'ratio' -%}
                 sum({{ entry.numerator }})::numeric as {{ entry.metric }}__numerator,
@@ -54,21 +24,41 @@ periods as (
                 case when count({{ entry.value }}) = count(*) then sum({{ entry.value }}) end::numeric
                     as {{ entry.metric }}__numerator,
             {%- elif entry.aggregation == 'last' -%}
-                max({{ entry.value }}) filter (where days.is_last)::numeric as {{ entry.metric }}__numerator,
+                max({{ entry.value }}) filter (where each_day.is_last)::numeric as {{ entry.metric }}__numerator,
             {%- else -%}
-                case days.grain
-                    when 'day' then max({{ entry.value }}) filter (where days.is_last)
+                case grains.grain
+                    when 'day' then max({{ entry.value }}) filter (where each_day.is_last)
                     {% if entry.get('week') -%}
-                        when 'week' then max({{ entry.week }}) filter (where days.is_last)
-                        when 'month' then max({{ entry.month_to_date }}) filter (where days.is_last)
+                        when 'week' then max({{ entry.week }}) filter (where each_day.is_last)
+                        when 'month' then max({{ entry.month_to_date }}) filter (where each_day.is_last)
                     {%- endif %}
                 end::numeric as {{ entry.metric }}__numerator,
             {%- endif %}
         {% endfor -%}
         count(*) as days
-    from days_with_last as days
-    inner join {{ ref('daily_metrics') }} as daily
-        on days.tenant_id = daily.tenant_id and days.metric_date = daily.metric_date
+    from {{ ref('stg_platform__tenants') }} as tenants
+    inner join {{ ref('daily_metrics') }} as daily on tenants.tenant_id = daily.tenant_id
+    cross join {{ grains() }}
+    cross join lateral (
+        select {{ period_of('grains.grain', 'daily.metric_date', 'tenants.week_start') }} as period_start
+        offset 0
+    ) as starts
+    -- Days are dense, so the last one of a period is its end or the day of as_of. `offset 0`: computed once a row, not
+    -- once a metric.
+    cross join lateral (
+        select
+            starts.period_start,
+            daily.metric_date
+            = least({{ period_end('grains.grain', 'starts.period_start') }}, tenants.as_of_date) as is_last
+        offset 0
+    ) as each_day
+    {% if is_incremental() %}
+        inner join {{ timeseries_periods() }} as periods
+            on
+                daily.tenant_id = periods.tenant_id
+                and grains.grain = periods.grain
+                and each_day.period_start = periods.period_start
+    {% endif %}
     group by 1, 2, 3
 ),
 
