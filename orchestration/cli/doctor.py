@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 import typer
 
 from orchestration.cli.console import AsJson, print_json
+from orchestration.dev import target_of
 from orchestration.errors import EXIT_CHECK_FAILED, MetricpressError
 from orchestration.settings import Settings
 
@@ -139,8 +140,8 @@ def check_database(settings: Settings) -> list[Finding]:
 
 def check_manifest(settings: Settings) -> list[Finding]:
     """Dagster reads the manifest dbt makes when it parses the models; a stale one shows old models."""
-    manifest = PROJECT / "dbt_project" / "target" / "manifest.json"
-    remedy = "Run: metricpress build (or make dev), which parses the models"
+    manifest = target_of(settings.home) / "manifest.json"
+    remedy = "Run: make dev (or: python -m orchestration.dev --prepare), which parses the models"
     if not manifest.is_file():
         return [Finding("dbt manifest", "broken", "none yet", remedy)]
     made = manifest.stat().st_mtime

@@ -20,9 +20,10 @@ from orchestration.defs.metadata import file_link, markdown_table, picture
 from orchestration.defs.retries import TRANSIENT_RETRIES, retrying_only_transient
 from orchestration.delivery import subscriptions
 from orchestration.delivery.calendar import Due
+from orchestration.delivery.outcome import DispatchResult
 from orchestration.delivery.planning import ask
 from orchestration.delivery.records import Outcome
-from orchestration.delivery.service import DispatchResult, dispatch
+from orchestration.delivery.service import dispatch
 from orchestration.delivery.subscriptions import Subscription
 from orchestration.errors import MetricpressError
 from orchestration.reports import ReportRequest, first_page_png, render

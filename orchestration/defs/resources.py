@@ -14,9 +14,10 @@ from typing import Protocol
 
 from dagster_dbt import DbtCliResource, DbtProject
 
-from orchestration.dev import PROJECT_DIR, target_of
+from orchestration.dev import target_of
 from orchestration.errors import MetricpressError
 from orchestration.marts.build import Build
+from orchestration.marts.dbt import PROJECT_DIR
 from orchestration.settings import Settings
 
 __all__ = ["PROJECT_DIR", "BuildOpener", "dbt_cli", "dbt_project"]

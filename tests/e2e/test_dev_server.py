@@ -1,4 +1,4 @@
-"""`make dev` as a user starts it: the UI answers, the location loads, a run launched there fills the marts."""
+"""`make dev` as a user starts it: the UI answers, the location loads, runs launched there do their work."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from email import message_from_binary_file, policy
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from orchestration.settings import Settings
@@ -26,6 +27,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 LOCATION = "metricpress"
 SELECTOR = {"repositoryName": "__repository__", "repositoryLocationName": LOCATION}
 DAY = "2026-03-02"
+OPERATOR = "operator@example.com"
 
 LOCATION_STATE = """
 { workspaceOrError { ... on Workspace { locationEntries { name loadStatus locationOrLoadError {
@@ -47,7 +49,7 @@ RUN = """
 query ($run: ID!) { runOrError(runId: $run) { ... on Run { status eventConnection {
     events { __typename ... on MessageEvent { message }
         ... on ErrorEvent { error { message } }
-        ... on MaterializationEvent { assetKey { path } partition } } } } } }
+        ... on MaterializationEvent { assetKey { path } partition metadataEntries { label } } } } } } }
 """
 Ask = Callable[..., dict[str, Any]]
 
@@ -78,6 +80,7 @@ def started(module_settings: Settings) -> Iterator[Ask]:
         "METRICPRESS_HOME": str(module_settings.home),
         "METRICPRESS_DATABASE_URL": module_settings.database_url or "",
         "METRICPRESS_REFRESH_MINUTES": "1440",
+        "METRICPRESS_OPERATOR": OPERATOR,
     }
     log = module_settings.home / "dev.log"
     with log.open("w") as output:
@@ -134,10 +137,36 @@ def statuses(listed: Mapping[str, Any], state: str) -> dict[str, str]:
     return {entry["name"]: entry[state]["status"] for entry in listed["results"]}
 
 
-def test_a_run_launched_in_the_ui_fills_the_marts(started: Ask, module_settings: Settings) -> None:
+def launch(ask: Ask, job: str, *, tags: Mapping[str, str] | None = None, config: object = None) -> str:
+    """Start a run as the UI does; returns its id."""
+    launched = ask(
+        LAUNCH,
+        params={
+            "selector": {**SELECTOR, "jobName": job},
+            "mode": "default",
+            "runConfigData": config or {},
+            "executionMetadata": {"tags": [{"key": k, "value": v} for k, v in (tags or {}).items()]},
+        },
+    )["launchRun"]
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    run: str = launched["run"]["runId"]
+    return run
+
+
+def ended(ask: Ask, run: str) -> tuple[str, list[dict[str, Any]]]:
+    """Status and events of a run, once it has ended."""
+    until(lambda: ask(RUN, run=run)["runOrError"]["status"] in ("SUCCESS", "FAILURE"), seconds=420)
+    found = ask(RUN, run=run)["runOrError"]
+    return found["status"], found["eventConnection"]["events"]
+
+
+def errors(events: list[dict[str, Any]]) -> str:
+    return "\n".join(event["error"]["message"] for event in events if event.get("error"))
+
+
+def test_the_location_loads_and_its_schedules_run(started: Ask) -> None:
     (entry,) = started(LOCATION_STATE)["workspaceOrError"]["locationEntries"]
     assert (entry["name"], entry["locationOrLoadError"]) == (LOCATION, {"__typename": "RepositoryLocation"})
-
     automation = started(AUTOMATION, selector=SELECTOR)
     assert statuses(automation["schedulesOrError"], "scheduleState") == dict.fromkeys(
         ("daily_metrics", "housekeeping", "intraday_refresh", "monthly_cohorts"), "RUNNING"
@@ -146,35 +175,65 @@ def test_a_run_launched_in_the_ui_fills_the_marts(started: Ask, module_settings:
         ("report_dispatch", "tell_operator"), "RUNNING"
     )
 
-    launched = started(
-        LAUNCH,
-        params={
-            "selector": {**SELECTOR, "jobName": "daily_metrics"},
-            "mode": "default",
-            "executionMetadata": {"tags": [{"key": "dagster/partition", "value": DAY}]},
-        },
-    )["launchRun"]
-    assert launched["__typename"] == "LaunchRunSuccess", launched
-    run = launched["run"]["runId"]
-    until(lambda: started(RUN, run=run)["runOrError"]["status"] in ("SUCCESS", "FAILURE"), seconds=420)
-    ended = started(RUN, run=run)["runOrError"]
-    events = ended["eventConnection"]["events"]
-    assert ended["status"] == "SUCCESS", [e["error"] for e in events if e.get("error")]
+
+def test_a_partition_launched_in_the_ui_fills_the_marts(started: Ask, module_settings: Settings) -> None:
+    run = launch(started, "daily_metrics", tags={"dagster/partition": DAY})
+    status, events = ended(started, run)
+    assert status == "SUCCESS", errors(events)
     assert (["marts", "daily_metrics"], DAY) in [
         (e["assetKey"]["path"], e["partition"]) for e in events if e["__typename"] == "MaterializationEvent"
     ]
-
     with connect(module_settings) as conn:
         assert conn.execute(
             "select total_sessions, dau, is_complete from marts.daily_metrics"
             " where tenant_id = 'gym' and metric_date = %s",
             (DAY,),
         ).fetchone() == (3, 2, True)
-        assert runs_in_storage(conn) == [(run, "SUCCESS")]
+        # Dagster's storage is a schema of the same database.
+        assert conn.execute("select status from dagster.runs where run_id = %s", (run,)).fetchone() == (
+            status,
+        )
 
 
-def runs_in_storage(conn: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
-    """Runs of the job, read from Dagster's storage in the same database."""
-    return conn.execute(
-        "select run_id, status from dagster.runs where pipeline_name = 'daily_metrics'"
-    ).fetchall()
+def form(**answers: object) -> dict[str, Any]:
+    """The launchpad's form for one report."""
+    common = {"report": "executive", "frequency": "DAILY", "day": DAY}
+    return {"ops": {"render_report": {"config": {**common, **answers}}}}
+
+
+def test_a_report_on_demand_is_rendered_shown_and_sent(started: Ask, module_settings: Settings) -> None:
+    run = launch(started, "report_on_demand", config=form(tenant="gym", recipients=["board@example.com"]))
+    status, events = ended(started, run)
+    assert status == "SUCCESS", errors(events)
+    (shown,) = [e for e in events if e["__typename"] == "MaterializationEvent"]
+    assert shown["assetKey"]["path"] == ["reports", "executive"]
+    labels = {entry["label"] for entry in shown["metadataEntries"]}
+    assert any(label.startswith("first page of gym_executive_daily") for label in labels), labels
+    (mail,) = mails(module_settings, "board@example.com")
+    assert [part.get_filename() for part in mail.iter_attachments()] == [f"gym_executive_daily_{DAY}.pdf"]
+
+
+def test_the_operator_is_told_of_a_failed_run(started: Ask, module_settings: Settings) -> None:
+    run = launch(started, "report_on_demand", config=form(tenant="nobody"))
+    status, events = ended(started, run)
+    assert status == "FAILURE"
+    assert "the marts have no rows of tenant 'nobody'" in errors(events)
+    assert not [e for e in events if e["__typename"] == "ExecutionStepUpForRetryEvent"]
+    until(lambda: bool(mails(module_settings, OPERATOR)), seconds=120)
+    (mail,) = mails(module_settings, OPERATOR)
+    assert mail["subject"] == "metricpress: report_on_demand failed"
+    text = mail.get_body(("plain",))
+    assert text is not None
+    assert "the marts have no rows of tenant 'nobody'" in text.get_content()
+    assert run in text.get_content()
+
+
+def mails(settings: Settings, recipient: str) -> list[EmailMessage]:
+    """Messages to `recipient` in the outbox that stands for the mail server."""
+    found = []
+    for path in (settings.home / "outbox").glob("*.eml"):
+        with path.open("rb") as file:
+            message = message_from_binary_file(file, EmailMessage, policy=policy.default)
+        if message["to"] == recipient:
+            found.append(message)
+    return found
