@@ -140,11 +140,11 @@ customer_buckets as (
         spans.tenant_id,
         spans.subject,
         spans.cohort_by,
-        null,
+        null as only_period,
         case buckets.mode
             when 'rolling' then spans.cohort_date
             else {{ retention_cohort_start('buckets.period', 'spans.cohort_date', 'spans.week_start') }}
-        end,
+        end as first_date,
         buckets.period,
         buckets.mode,
         covered.period_index,

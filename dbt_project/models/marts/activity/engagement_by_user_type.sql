@@ -156,16 +156,16 @@ steps as (
             span_to,
             week_start,
             user_type,
-            activity_date + {{ days }},
+            activity_date + {{ days }} as metric_date,
             {% for name in windows -%}
-                {{ '-' ~ name ~ '_ended' if name == ended else '0' }},
+                {{ '-' ~ name ~ '_ended' if name == ended else '0' }} as {{ name }}_step,
             {% endfor -%}
-            0,
-            0,
-            0,
-            0,
-            0,
-            0
+            0 as first_in_week,
+            0 as first_in_month,
+            0 as dau,
+            0 as sessions,
+            0 as session_seconds,
+            0 as timed_sessions
         from active_days
         where {{ ended }}_ended > 0 and activity_date + {{ days }} <= span_to
     {% endfor -%}
@@ -176,13 +176,16 @@ steps as (
         ends.span_to,
         ends.week_start,
         ends.user_type,
-        day::date,
-        {{ '0, ' * (windows | length) }}0,
-        0,
-        0,
-        0,
-        0,
-        0
+        day::date as metric_date,
+        {% for name in windows -%}
+            0 as {{ name }}_step,
+        {% endfor -%}
+        0 as first_in_week,
+        0 as first_in_month,
+        0 as dau,
+        0 as sessions,
+        0 as session_seconds,
+        0 as timed_sessions
     from (
         select
             tenant_id,

@@ -37,7 +37,7 @@ signups as (
         sum(total_signed_up) filter (where user_type = 'supplier')::bigint as total_suppliers,
         sum(total_signed_up) filter (where user_type = 'couple')::bigint as total_couples
     from {{ ref('int_users__daily') }}
-    group by 1, 2
+    group by tenant_id, metric_date
 )
 
 select

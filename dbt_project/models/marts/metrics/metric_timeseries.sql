@@ -41,6 +41,8 @@ with periods as (
     cross join {{ grains() }}
     cross join lateral (
         select {{ period_of('grains.grain', 'daily.metric_date', 'tenants.week_start') }} as period_start
+        from (values (1)) as once (number)
+        order by once.number
         offset 0
     ) as starts
     -- Days are dense, so the last one of a period is its end or the day of as_of. `offset 0`: computed once a row, not
@@ -50,6 +52,8 @@ with periods as (
             starts.period_start,
             daily.metric_date
             = least({{ period_end('grains.grain', 'starts.period_start') }}, tenants.as_of_date) as is_last
+        from (values (1)) as once (number)
+        order by once.number
         offset 0
     ) as each_day
     {% if is_incremental() %}
@@ -136,10 +140,10 @@ select
     metric,
     grain,
     period_start,
-    'all',
-    'all',
+    'all' as dimension,
+    'all' as dimension_value,
     value,
-    value,
-    null,
+    value as numerator,
+    null as denominator,
     is_complete
 from values_of_months

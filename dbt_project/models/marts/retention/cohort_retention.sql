@@ -108,8 +108,8 @@ cohort_cells as (
             cohort_start,
             period_index,
             is_complete,
-            0,
-            null,
+            0 as entities,
+            null as starting_mrr,
             active,
             mrr
         from came_back
