@@ -63,7 +63,7 @@ with periods as (
                 and grains.grain = periods.grain
                 and each_day.period_start = periods.period_start
     {% endif %}
-    group by 1, 2, 3
+    group by daily.tenant_id, grains.grain, each_day.period_start
 ),
 
 values_of_days as (
