@@ -43,7 +43,7 @@ def get(
 ) -> None:
     """Print the settings and targets of a tenant, or the value of one KEY."""
     from orchestration.warehouse.connection import connect
-    from orchestration.warehouse.metric_targets import read_targets
+    from orchestration.warehouse.metric_targets import ALWAYS, read_targets
     from orchestration.warehouse.tenant_settings import SETTINGS, check_setting, read_settings
     from orchestration.warehouse.tenants import require_tenant
 
@@ -55,7 +55,9 @@ def get(
     if target_key is not None:
         metric, field = target_key
         of_metric = [target for target in named if target["metric"] == metric]
-        print_table(of_metric, ("branch_id", "valid_from", field), as_json=as_json, empty=f"{key} is not set")
+        print_table(
+            of_metric, ("branch_id", "grain", "valid_from", field), as_json=as_json, empty=f"{key} is not set"
+        )
     elif key is not None:
         if key not in settings:
             check_setting(key, None)  # says which there are
@@ -72,9 +74,12 @@ def get(
             for name, value in settings.items()
         ]
         print_table(rows, ("setting", "value", ""))
-        columns = ("metric", "branch_id", "valid_from", "target", "benchmark", "good_from", "warning_from")
+        columns = ("metric", "branch_id", "grain", "target", "benchmark", "good_from", "warning_from")
+        told = [c for c in columns if any(target[c] is not None for target in named)]
+        if any(target["valid_from"] != ALWAYS for target in named):
+            told.append("valid_from")
         print()
-        print_table(named, columns, empty="no targets")
+        print_table(named, told, empty="no targets")
 
 
 def _shown(value: Any) -> str:
@@ -96,6 +101,9 @@ def set_value(
     key: Annotated[str, typer.Argument(help="A setting, or METRIC.FIELD.")],
     value: Annotated[str, typer.Argument(help="The value, or none, or default.")],
     branch: Annotated[str | None, typer.Option(help="For a target: of this branch alone.")] = None,
+    grain: Annotated[
+        str | None, typer.Option(help="For a target: meant for day, week or month; default: each.")
+    ] = None,
     valid_from: Annotated[str | None, typer.Option(help="For a target: from this day on.")] = None,
 ) -> None:
     """Set one setting or target; in force from the next build."""
@@ -105,14 +113,15 @@ def set_value(
 
     target_key = _target_key(key)
     checked = None if target_key else check_setting(key, value)
-    if target_key is None and (branch or valid_from):
-        raise MetricpressError("--branch and --valid-from belong to targets, not to settings")
+    if target_key is None and (branch or grain or valid_from):
+        raise MetricpressError("--branch, --grain and --valid-from belong to targets, not to settings")
     with connect(Settings.from_env()) as connection:
         require_tenant(connection, tenant_id)
         if target_key is None:
             write_settings(connection, tenant_id, {key: checked})
         else:
-            checked = _set_target(connection, tenant_id, target_key, value, branch, valid_from)
+            which = {"branch_id": branch, "grain": grain, "valid_from": valid_from}
+            checked = _set_target(connection, tenant_id, target_key, value, which)
     print(f"{tenant_id}: {key} is {_shown(checked)} from the next build on.")
 
 
@@ -121,8 +130,7 @@ def _set_target(
     tenant_id: str,
     key: tuple[str, str],
     value: str,
-    branch: str | None,
-    valid_from: str | None,
+    which: dict[str, str | None],
 ) -> Any:
     """Change one field of a target, keeping its other fields; the value as stored."""
     from orchestration.warehouse.metric_targets import (
@@ -135,17 +143,13 @@ def _set_target(
     )
 
     metric, field = key
-    wanted = target_from({"metric": metric, "branch_id": branch, "valid_from": valid_from})
+    wanted = target_from({"metric": metric, **which})
     number = None if value == "default" else check_number(f"{metric}.{field}", value)
     if not require_metric(connection, metric):
         remark(NOT_CHECKED)
-    if branch is not None:
-        require_branch(connection, tenant_id, branch)
-    present = [
-        target
-        for target in read_targets(connection, tenant_id, metric)
-        if (target.branch_id, target.valid_from) == (wanted.branch_id, wanted.valid_from)
-    ]
+    if wanted.branch_id is not None:
+        require_branch(connection, tenant_id, wanted.branch_id)
+    present = [target for target in read_targets(connection, tenant_id, metric) if target.key == wanted.key]
     change: dict[str, Any] = {field: number}
     write_target(connection, tenant_id, replace(present[0] if present else wanted, **change))
     return number

@@ -23,19 +23,30 @@ from orchestration.warehouse.tenant_settings import NONE_WORDS
 #: Of a target: the goal, what others reach, and from where on the status is good, or a warning.
 FIELDS = ("target", "benchmark", "good_from", "warning_from")
 ALWAYS = date(1900, 1, 1)
+#: Periods a target may be meant for; None: every period.
+GRAINS = ("day", "week", "month")
 
 
 @dataclass(frozen=True)
 class MetricTarget:
-    """Goals of one metric, of the tenant or of one branch, from a day on. Rates are shares: 0.05, not 5."""
+    """Goals of one metric, of the tenant or of one branch, from a day on. Rates are shares: 0.05, not 5.
+
+    `grain` is the period they are meant for (day, week, month), None for every period.
+    """
 
     metric: str
     branch_id: str | None = None
+    grain: str | None = None
     valid_from: date = ALWAYS
     target: Decimal | None = None
     benchmark: Decimal | None = None
     good_from: Decimal | None = None
     warning_from: Decimal | None = None
+
+    @property
+    def key(self) -> tuple[str, str | None, str | None, date]:
+        """What tells one target from another."""
+        return (self.metric, self.branch_id, self.grain, self.valid_from)
 
     @property
     def is_empty(self) -> bool:
@@ -75,9 +86,14 @@ def target_from(values: Mapping[str, Any]) -> MetricTarget:
             f'valid_from of the target of {metric} cannot be "{values["valid_from"]}"',
             remedy="Give a day such as 2026-01-31.",
         ) from None
+    grain = values.get("grain")
+    if grain is not None and grain not in GRAINS:
+        raise MetricpressError(
+            f'grain of the target of {metric} cannot be "{grain}"', remedy=f"Known: {', '.join(GRAINS)}."
+        )
     branch = values.get("branch_id")
     numbers = {name: check_number(f"{metric}.{name}", values.get(name)) for name in FIELDS}
-    return MetricTarget(metric, None if branch is None else str(branch), valid_from, **numbers)
+    return MetricTarget(metric, None if branch is None else str(branch), grain, valid_from, **numbers)
 
 
 def require_metric(connection: psycopg.Connection[Any], metric: str) -> bool:
@@ -115,10 +131,10 @@ def read_targets(
     with connection.cursor(row_factory=class_row(MetricTarget)) as cursor:
         cursor.execute(
             """
-            select metric, branch_id, valid_from, target, benchmark, good_from, warning_from
+            select metric, branch_id, grain, valid_from, target, benchmark, good_from, warning_from
             from reporting.metric_targets
             where tenant_id = %(tenant_id)s and (%(metric)s::text is null or metric = %(metric)s)
-            order by metric, branch_id nulls first, valid_from
+            order by metric, branch_id nulls first, grain nulls first, valid_from
             """,
             {"tenant_id": tenant_id, "metric": metric},
         )
@@ -126,15 +142,21 @@ def read_targets(
 
 
 def write_target(connection: psycopg.Connection[Any], tenant_id: str, target: MetricTarget) -> None:
-    """Put one target in place of the one for the same metric, branch and day; an empty one removes it."""
-    key = {"tenant_id": tenant_id, "metric": target.metric, "branch_id": target.branch_id}
-    key["valid_from"] = target.valid_from  # type: ignore[assignment]
+    """Put one target in place of the one with the same key; an empty one removes it."""
+    metric, branch_id, grain, valid_from = target.key
+    key = {
+        "tenant_id": tenant_id,
+        "metric": metric,
+        "branch_id": branch_id,
+        "grain": grain,
+        "valid_from": valid_from,
+    }
     if target.is_empty:
         connection.execute(
             """
             delete from reporting.metric_targets
             where tenant_id = %(tenant_id)s and metric = %(metric)s and valid_from = %(valid_from)s
-                and branch_id is not distinct from %(branch_id)s
+                and branch_id is not distinct from %(branch_id)s and grain is not distinct from %(grain)s
             """,
             key,
         )
@@ -142,8 +164,10 @@ def write_target(connection: psycopg.Connection[Any], tenant_id: str, target: Me
     names = [sql.Identifier(name) for name in FIELDS]
     statement = sql.SQL(
         """
-        insert into reporting.metric_targets (tenant_id, metric, scope, branch_id, valid_from, {names})
-        values (%(tenant_id)s, %(metric)s, %(scope)s, %(branch_id)s, %(valid_from)s, {places})
+        insert into reporting.metric_targets (tenant_id, metric, scope, branch_id, grain, valid_from, {names})
+        values (
+            %(tenant_id)s, %(metric)s, %(scope)s, %(branch_id)s, %(grain)s, %(valid_from)s, {places}
+        )
         on conflict on constraint metric_targets_once do update set {changes}
         """
     ).format(

@@ -152,6 +152,20 @@ def test_removing_asks_first(metricpress: Any) -> None:
 # --- config
 
 
+def test_target_is_meant_for_a_grain(metricpress: Any) -> None:
+    """A goal of the month is none of the day: both stand side by side and are changed apart."""
+    metricpress("tenants", "add", "acme")
+    for value, options in (("90000", ["--grain", "month"]), ("3000", ["--grain", "day"]), ("1", [])):
+        set_target = metricpress("config", "set", "acme", "new_mrr.target", value, *options)
+        assert set_target.returncode == 0, set_target.stderr
+    metricpress("config", "set", "acme", "new_mrr.target", "none")
+    targets = json.loads(metricpress("config", "get", "acme", "--json").stdout)["targets"]
+    assert [(target["grain"], target["target"]) for target in targets] == [("day", 3000), ("month", 90000)]
+    refused = metricpress("config", "set", "acme", "new_mrr.target", "1", "--grain", "year")
+    assert refused.returncode == 2
+    assert "day, week, month" in refused.stderr
+
+
 def test_config_round_trip(metricpress: Any, tmp_path: Path) -> None:
     metricpress("tenants", "add", "acme")
     for key, value in (
