@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -63,9 +63,12 @@ class Order:
     starts_on: date
 
 
-def _goal(metric: str, target: str, warning_from: str, benchmark: str | None = None) -> MetricTarget:
+def _goal(
+    metric: str, target: str, warning_from: str, benchmark: str | None = None, grain: str | None = None
+) -> MetricTarget:
     return MetricTarget(
         metric,
+        grain=grain,
         target=Decimal(target),
         good_from=Decimal(target),
         warning_from=Decimal(warning_from),
@@ -79,7 +82,7 @@ TENANTS = (
         "America/New_York",
         datetime(2015, 10, 5, 12),
         {"brand.colours.primary": "#1b6b52", "brand.colours.accent": "#d08a2e"},
-        (_goal("total_sessions", "25", "15"),),
+        (_goal("total_sessions", "175", "105", grain="week"),),
     ),
     SampleTenant(
         "lisbon-bank",
@@ -272,6 +275,8 @@ def order_reports(conn: Connection) -> None:
                     frequency=order.frequency,
                     recipients=[f"board@{order.tenant_id}.example.org"],
                     starts_on=order.starts_on,
+                    # The clocks of these tenants stand some days after their last week began to be due.
+                    max_lateness=timedelta(days=7),
                 ),
             )
 
