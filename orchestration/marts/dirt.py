@@ -14,6 +14,13 @@ from datetime import date
 import psycopg
 
 from orchestration.errors import MetricpressError
+from orchestration.marts.derived import (
+    ENTITIES_BY_CLOCK,
+    ENTITIES_OF_DIRTY_TENANTS,
+    SPREAD_THROUGH_MODELS,
+    TENANTS_OF_RATES,
+    run_when_built,
+)
 
 #: Any day of any tenant, and the bounds raw tables accept.
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
@@ -24,8 +31,8 @@ DOMAINS_OF_TABLE = {
     "users": ("users",),
     "activation_events": ("users",),
     "jobs": ("jobs",),
-    "leads": ("leads", "leads_branch"),
-    "lead_status_changes": ("leads", "leads_branch"),
+    "leads": ("leads",),
+    "lead_status_changes": ("leads",),
     "calls": ("calls", "calls_branch"),
     "collaborations": ("collaboration",),
     "satisfaction_scores": ("satisfaction",),
@@ -119,9 +126,9 @@ def spread_changes(conn: psycopg.Connection) -> None:
         from taken where table_name = 'exchange_rates' and entity is not null group by 1
         """
     )
-    conn.execute(_TENANTS_OF_RATES, {"first": FIRST_DAY, "last": LAST_DAY})
-    for statement in _SPREAD_THROUGH_MODELS:
-        _run_when_built(conn, *statement)
+    conn.execute(TENANTS_OF_RATES, {"first": FIRST_DAY, "last": LAST_DAY})
+    for statement in SPREAD_THROUGH_MODELS:
+        run_when_built(conn, *statement)
     # Domains without days of their own are dirty as a whole for the tenant.
     conn.execute(
         """
@@ -205,8 +212,8 @@ def dirty_tenants(conn: psycopg.Connection, facts: str, *, full_refresh: bool) -
         on conflict do nothing
         """
     )
-    for statement in _ENTITIES_OF_DIRTY_TENANTS:
-        _run_when_built(conn, *statement)
+    for statement in ENTITIES_OF_DIRTY_TENANTS:
+        run_when_built(conn, *statement)
 
 
 def follow_clocks(conn: psycopg.Connection) -> None:
@@ -296,8 +303,8 @@ def follow_clocks(conn: psycopg.Connection) -> None:
         where isfinite(m.old_as_of)
         """
     )
-    for statement in _ENTITIES_BY_CLOCK:
-        _run_when_built(conn, *statement)
+    for statement in ENTITIES_BY_CLOCK:
+        run_when_built(conn, *statement)
 
 
 def force(conn: psycopg.Connection, first: date, last: date) -> None:
@@ -356,7 +363,7 @@ def merge_spans(conn: psycopg.Connection) -> None:
     conn.execute(
         """
         update spans set span = daterange(lower(span) - 2, upper(span) + 1, '[]')
-        where domain in ('calls_branch', 'leads_branch')
+        where domain = 'calls_branch'
         """
     )
     conn.execute(
@@ -389,109 +396,3 @@ def merge_spans(conn: psycopg.Connection) -> None:
 def qualified(relation: str, facts: str) -> str:
     """The comma-separated column names `facts`, each with the relation in front."""
     return ", ".join(f"{relation}.{fact.strip()}" for fact in facts.split(","))
-
-
-def _run_when_built(conn: psycopg.Connection, table: str, sql: str) -> None:
-    """Run SQL that looks into a model's table; before the first build there is nothing to look into."""
-    exists = conn.execute("select to_regclass(%s)", (table,)).fetchone()
-    if exists is not None and exists[0] is not None:
-        conn.execute(sql)
-
-
-#: Invoices, spend and finance inputs in another currency than the tenant's, at a rate that changed.
-_TENANTS_OF_RATES = """
-    with money as (
-        select tenant_id, upper(currency) as currency, issued_at as moment, null::date as day
-        from raw.invoices
-        union all
-        select tenant_id, upper(currency), null, spend_date from raw.marketing_spend
-        union all
-        select tenant_id, upper(currency), null, month from raw.finance_inputs
-    ),
-    tenants as (
-        select distinct money.tenant_id
-        from touched_rates as touched
-        join money on true
-        join build.tenants as tenants
-            on tenants.tenant_id = money.tenant_id and tenants.currency <> money.currency
-        where
-            touched.currency in (money.currency, tenants.currency)
-            and touched.days @> coalesce(money.day, (money.moment at time zone tenants.timezone)::date)
-    )
-    insert into spans
-    select tenant_id, domain, daterange(%(first)s, %(last)s, '[]')
-    from tenants cross join unnest(array['billing', 'spend', 'revenue']) as domain
-"""
-
-#: Changes that reach days or entities only through what an earlier build derived.
-_SPREAD_THROUGH_MODELS: list[tuple[str, str]] = [
-    (
-        # A user's type decides the type of the sessions that carry none.
-        "intermediate.int_activity__user_days",
-        """
-        insert into spans
-        select distinct days.tenant_id, domain, daterange(days.activity_date, days.activity_date, '[]')
-        from taken
-        join intermediate.int_activity__user_days as days
-            on days.tenant_id = taken.tenant_id and days.user_id = taken.entity
-        cross join unnest(array['activity', 'activity_window']) as domain
-        where taken.table_name = 'users'
-        """,
-    ),
-    (
-        # A rate is in force from its day to seven days later; a row is revalued where the next one begins.
-        "intermediate.int_revenue__subscription_periods",
-        """
-        insert into build.dirty_entities (tenant_id, kind, entity_id)
-        select distinct periods.tenant_id, 'customer', periods.customer_id
-        from touched_rates as touched
-        cross join build.tenants as tenants
-        join intermediate.int_revenue__subscription_periods as periods
-            on periods.tenant_id = tenants.tenant_id
-            and periods.currency <> tenants.currency
-            and touched.currency in (periods.currency, tenants.currency)
-            and (
-                touched.days @> periods.rated_on
-                or (
-                    periods.valid_to < 'infinity'
-                    and touched.days @> (periods.valid_to at time zone tenants.timezone)::date
-                )
-            )
-        on conflict do nothing
-        """,
-    ),
-]
-_ENTITIES_OF_DIRTY_TENANTS: list[tuple[str, str]] = [
-    (
-        f"intermediate.{table}",
-        f"""
-        insert into build.dirty_entities (tenant_id, kind, entity_id)
-        select distinct d.tenant_id, '{kind}', m.{kind}_id
-        from build.dirty_tenants as d join intermediate.{table} as m using (tenant_id)
-        on conflict do nothing
-        """,
-    )
-    for table, kind in (
-        ("int_leads__reached", "lead"),
-        ("int_users__activation", "user"),
-        ("int_revenue__subscription_periods", "customer"),
-    )
-]
-#: Boundaries that lie ahead (the end of a trial, a limit of past_due, cancel_at) stand in the periods.
-_ENTITIES_BY_CLOCK: list[tuple[str, str]] = [
-    (
-        "intermediate.int_revenue__subscription_periods",
-        """
-        insert into build.dirty_entities (tenant_id, kind, entity_id)
-        select distinct periods.tenant_id, 'customer', periods.customer_id
-        from moved
-        join intermediate.int_revenue__subscription_periods as periods
-            on periods.tenant_id = moved.tenant_id
-            and (
-                (periods.valid_from >= moved.old_as_of and periods.valid_from < moved.new_as_of)
-                or (periods.valid_to >= moved.old_as_of and periods.valid_to < moved.new_as_of)
-            )
-        on conflict do nothing
-        """,
-    ),
-]
