@@ -23,7 +23,7 @@ import psycopg
 from orchestration.delivery.calendar import Frequency
 from orchestration.delivery.outcome import DispatchResult
 from orchestration.errors import MetricpressError
-from orchestration.marts.build import row_counts
+from orchestration.marts.build import last_project_hash, row_counts
 from orchestration.marts.dbt import project_hash
 from orchestration.marts.plan import Request, make_plan
 from orchestration.settings import Settings
@@ -283,11 +283,7 @@ def order_reports(conn: Connection) -> None:
 
 def is_build_needed(conn: Connection) -> bool:
     """Whether a build would change a mart: a rehearsal of its plan, undone by the caller's rollback."""
-    last = conn.execute(
-        "select project_hash from build.builds where status = 'complete' and project_hash is not null"
-        " order by started_at desc limit 1"
-    ).fetchone()
-    if last is None or last[0] != project_hash():
+    if last_project_hash(conn) != project_hash():
         return True
     with conn.transaction(force_rollback=True):
         return not make_plan(conn, uuid4(), Request()).is_empty

@@ -174,6 +174,15 @@ def _gather_statistics(settings: Settings) -> None:
             conn.execute(sql.SQL("analyze raw.{}").format(sql.Identifier(table)))
 
 
+def last_project_hash(conn: psycopg.Connection) -> str | None:
+    """Hash of the models' SQL that made the marts as they are; None before the first complete build."""
+    row = conn.execute(
+        "select project_hash from build.builds where status = 'complete' and project_hash is not null "
+        "order by started_at desc limit 1"
+    ).fetchone()
+    return row[0] if row else None
+
+
 def _begin(conn: psycopg.Connection, settings: Settings, request: Request) -> Build:
     with conn.transaction():
         # Whoever holds the lock is the only build: others still marked as running were killed.
@@ -182,13 +191,9 @@ def _begin(conn: psycopg.Connection, settings: Settings, request: Request) -> Bu
             "finished_at = clock_timestamp() where status = 'running'"
         )
         current_hash = project_hash()
-        last = conn.execute(
-            "select project_hash from build.builds where status = 'complete' and project_hash is not null "
-            "order by started_at desc limit 1"
-        ).fetchone()
-        full_refresh = (
-            (request.full_refresh and request.tenant is None) or last is None or last[0] != current_hash
-        )
+        full_refresh = (request.full_refresh and request.tenant is None) or last_project_hash(
+            conn
+        ) != current_hash
         row = conn.execute(
             """
             insert into build.builds (
