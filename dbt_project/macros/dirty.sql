@@ -63,6 +63,19 @@
 )
 {%- endmacro %}
 
+{#- Entities of which rows of the named models changed in this build, with the row's day: (tenant_id, entity_id, metric_date). -#}
+{% macro changed_entities(models) -%}
+(
+    select distinct
+        changed.tenant_id,
+        changed.entity_id,
+        changed.metric_date
+    from {{ source('build', 'changed_entities') }} as changed
+    inner join {{ source('build', 'tenants') }} as tenants on changed.tenant_id = tenants.tenant_id
+    where tenants.in_build and changed.model in ('{{ models | join("', '") }}')
+)
+{%- endmacro %}
+
 {#- The rows of relation `t` that belong to the model's dirty scope, after meta.dirty of its config. -#}
 {% macro dirty_scope(dirty, t) -%}
     {%- if 'span' in dirty -%}

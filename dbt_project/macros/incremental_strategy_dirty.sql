@@ -2,7 +2,7 @@
     Incremental strategy `dirty`: inside the model's dirty scope, rows that differ from the new ones are deleted and
     the new ones inserted; equal rows are not touched. A row that moved away from a day is deleted with that day's
     scope, which dbt's own delete+insert (by the keys of the new rows) would leave behind. The days of changed rows
-    are logged for the models that follow. All of it in the transaction that dbt opened for the model.
+    (`log`), and their entities (`log_entity`), are logged for the models that follow. All of it in the transaction that dbt opened for the model.
 -#}
 {% macro get_incremental_dirty_sql(arg_dict) %}
     {%- set target = arg_dict['target_relation'] -%}
@@ -41,6 +41,15 @@
     cross join lateral (values {% for date in dates %}(changed.{{ date }}){{ ', ' if not loop.last }}{% endfor %})
         as dates (metric_date)
     where dates.metric_date is not null
+    on conflict do nothing;
+    {%- endif %}
+
+    {% if dirty.get('log_entity') -%}
+    insert into {{ source('build', 'changed_entities') }} (model, tenant_id, entity_id, metric_date)
+    select distinct
+        '{{ model.name }}', changed.tenant_id, changed.{{ dirty.log_entity }},
+        {{ 'changed.' ~ dates[0] if dates else 'null::date' }}
+    from (select * from dirty_removed union all select * from dirty_added) as changed
     on conflict do nothing;
     {%- endif %}
 

@@ -219,7 +219,7 @@ def _begin(conn: psycopg.Connection, settings: Settings, request: Request) -> Bu
 
 
 def _complete(conn: psycopg.Connection, current: Build) -> None:
-    for table in ("dirty_spans", "dirty_entities", "dirty_tenants", "changed_days"):
+    for table in ("dirty_spans", "dirty_entities", "dirty_tenants", "changed_days", "changed_entities"):
         conn.execute(
             sql.SQL(
                 "delete from build.{} as d using build.tenants as t "
