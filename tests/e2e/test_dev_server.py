@@ -83,6 +83,8 @@ def started(module_settings: Settings) -> Iterator[Ask]:
         "METRICPRESS_OPERATOR": OPERATOR,
     }
     log = module_settings.home / "dev.log"
+    # Tests in the background of a shell ignore Ctrl-C, and children would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with log.open("w") as output:
         server = subprocess.Popen(
             [sys.executable, "-m", "orchestration.dev", "--port", str(port)],
