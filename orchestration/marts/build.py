@@ -21,6 +21,7 @@ from psycopg.rows import dict_row
 from orchestration.errors import MetricpressError
 from orchestration.marts.dbt import NodeResult, Progress, build_args, dbt_environment, project_hash, run_dbt
 from orchestration.marts.plan import Plan, Request, make_plan, unusable_tenants
+from orchestration.marts.published import record_published
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 
@@ -218,8 +219,15 @@ def _begin(conn: psycopg.Connection, settings: Settings, request: Request) -> Bu
     return Build(row[0], plan, full_refresh, dbt_environment(settings))
 
 
+#: What the plan and the models wrote for this build.
+_WORK_TABLES = (
+    "dirty_spans", "dirty_entities", "dirty_tenants", "changed_days", "changed_entities", "consumed_loads",
+)  # fmt: skip
+
+
 def _complete(conn: psycopg.Connection, current: Build) -> None:
-    for table in ("dirty_spans", "dirty_entities", "dirty_tenants", "changed_days", "changed_entities"):
+    record_published(conn, current.build_id)
+    for table in _WORK_TABLES:
         conn.execute(
             sql.SQL(
                 "delete from build.{} as d using build.tenants as t "

@@ -73,7 +73,23 @@ def take_changes(conn: psycopg.Connection, tenant: str | None) -> None:
         with gone as (
             delete from raw.changes
             where %(tenant)s::text is null or tenant_id is null or tenant_id = %(tenant)s
-            returning tenant_id, table_name, op, entity, date_from, date_to
+            returning xid, tenant_id, table_name, op, entity, date_from, date_to
+        ),
+        consumed as (
+            insert into build.consumed_loads (tenant_id, table_name, load_id)
+            select distinct coalesce(gone.tenant_id, tenants.tenant_id), gone.table_name, loads.load_id
+            from (select distinct xid, tenant_id, table_name from gone) as gone
+            left join raw.tenants as tenants on gone.tenant_id is null
+            left join raw.loads as loads
+                on
+                    loads.xid = gone.xid
+                    -- An update of subscriptions keeps their history by a trigger.
+                    and loads.table_name = case gone.table_name
+                        when 'subscription_changes' then 'subscriptions'
+                        else gone.table_name
+                    end
+            where coalesce(gone.tenant_id, tenants.tenant_id) is not null
+            on conflict do nothing
         )
         select distinct tenant_id, table_name, op, entity, date_from, date_to from gone
         """,

@@ -31,6 +31,9 @@ REPORTING = (
     "report_deliveries",
     "check_results",
     "suppressions",
+    "published_figures",
+    "restatements",
+    "restatement_causes",
     "audit_log",
 )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -173,7 +173,7 @@ class _Load:
             repeats = int(
                 scalar(self.connection, sql.SQL("select count(*) from pg_temp.judged where _rule = 0"))
             )
-            merged = Merged(merged.new, merged.changed, merged.unchanged + repeats)
+            merged = replace(merged, unchanged=merged.unchanged + repeats)
         return self._record(merged, read=read, yielded=yielded, rejected=rejected, loaded=not held_back)
 
     def _zone(self) -> str | None:
@@ -223,10 +223,10 @@ class _Load:
             self.connection,
             sql.SQL(
                 "insert into raw.loads (table_name, tenant_id, files, rows_read, rows_new, rows_changed,"
-                " rows_unchanged, rows_rejected, started_at, finished_at)"
-                " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp()) returning load_id"
+                " rows_unchanged, rows_rejected, row_xid, started_at, finished_at)"
+                " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp()) returning load_id"
             ),
-            [self.table.name, self.options.tenant, files, *counts, self.started_at],
+            [self.table.name, self.options.tenant, files, *counts, merged.row_xid, self.started_at],
         )
         reasons = self._keep_rejections(load_id) if rejected else []
         seconds = time.monotonic() - self.clock

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from orchestration.sources.files.session import Connection, scalar
+from orchestration.sources.files.session import Connection, row_xid, scalar
 from orchestration.warehouse.contract import RawTable
 
 ATTEMPTS = 5
@@ -20,11 +20,12 @@ ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class Merged:
-    """How many incoming rows were new, changed and unchanged."""
+    """How many incoming rows were new, changed and unchanged, and the xmin of those that were written."""
 
     new: int = 0
     changed: int = 0
     unchanged: int = 0
+    row_xid: int | None = None
 
 
 class ConflictError(Exception):
@@ -123,7 +124,7 @@ def merge_unchecked(connection: Connection, incoming: Incoming, total: int, same
         new = incoming.insert(connection, none_known=known == 0)
         if new != total - known:
             raise ConflictError
-    return Merged(total - known, changed, same)
+    return Merged(total - known, changed, same, row_xid(connection))
 
 
 def merge_distinct(connection: Connection, incoming: Incoming) -> Merged:
@@ -135,7 +136,7 @@ def merge_distinct(connection: Connection, incoming: Incoming) -> Merged:
                 same = incoming.count_same(connection)
                 changed = incoming.update(connection) if same < total else 0
                 new = incoming.insert(connection, none_known=False) if same + changed < total else 0
-                return Merged(new, changed, total - new - changed)
+                return Merged(new, changed, total - new - changed, row_xid(connection))
         except psycopg.errors.UniqueViolation:
             if attempt == ATTEMPTS:
                 raise

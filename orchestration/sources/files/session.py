@@ -115,3 +115,10 @@ def temporary_table(connection: Connection, name: str, columns: Sequence[tuple[s
             sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(c), sql.SQL(t)) for c, t in columns),
         )
     )
+
+
+def row_xid(connection: Connection) -> int:
+    """The transaction id that rows written here and now carry as xmin: a savepoint has one of its own."""
+    connection.execute("create temporary table if not exists row_marker (n integer) on commit drop")
+    marked = sql.SQL("insert into pg_temp.row_marker values (1) returning xmin::text::bigint")
+    return int(scalar(connection, marked))

@@ -20,6 +20,8 @@
         '{{ 'revenue_metrics' if only_month else 'daily_metrics' }}' as source_model,
         '{{ entry.get('numerator') or entry.get('value') or entry.month.value }}' as numerator,
         {{ "'" ~ entry.denominator ~ "'" if entry.get('denominator') else 'null::text' }} as denominator,
+        {{ "'" ~ entry.month.value ~ "'" if entry.get('month') else 'null::text' }} as month_value,
+        array['{{ (entry.get('grains') or ['day', 'week', 'month']) | join("', '") }}'] as grains,
         {{ loop.index }} as position
     {{ 'union all' if not loop.last }}
 {% endfor %}
