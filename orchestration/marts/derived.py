@@ -86,12 +86,14 @@ ENTITIES_OF_DIRTY_TENANTS: list[tuple[str, str]] = [
         insert into build.dirty_entities (tenant_id, kind, entity_id)
         select distinct d.tenant_id, '{kind}', m.{kind}_id
         from build.dirty_tenants as d join intermediate.{table} as m using (tenant_id)
+        where m.{kind}_id is not null
         on conflict do nothing
         """,
     )
     for table, kind in (
         ("int_leads__reached", "lead"),
         ("int_users__activation", "user"),
+        ("int_users__accounts", "customer"),
         ("int_revenue__subscription_periods", "customer"),
     )
 ]

@@ -286,6 +286,11 @@ def follow_clocks(conn: psycopg.Connection) -> None:
             isfinite(m.old_as_of)
             and greatest(s.started_at, s.cancel_at, s.canceled_at, s.ended_at, s.trial_start, s.trial_end,
                 c.changed_at) >= m.old_as_of
+        union
+        select m.tenant_id, 'customer', c.customer_id
+        from moved as m
+        join raw.customers as c on c.tenant_id = m.tenant_id and c.created_at >= m.old_as_of
+        where isfinite(m.old_as_of)
         on conflict do nothing
         """
     )

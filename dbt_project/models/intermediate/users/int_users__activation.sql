@@ -4,7 +4,13 @@
     unique_key=['tenant_id', 'user_id'],
     on_schema_change='fail',
     contract={'enforced': true},
-    meta={'dirty': {'entity': 'user', 'column': 'user_id', 'log': ['signed_up_date', 'activated_date']}},
+    indexes=[{'columns': ['tenant_id', 'account_id']}],
+    meta={'dirty': {
+        'entity': 'user',
+        'column': 'user_id',
+        'log': ['signed_up_date', 'activated_date'],
+        'log_entity': 'account_id',
+    }},
 ) }}
 
 {% set steps = ['file_upload', 'worklog_creation', 'report_generation'] %}
@@ -35,6 +41,7 @@ known_users as (
     select
         tenants.tenant_id,
         users.user_id,
+        users.customer_id,
         users.user_type,
         case when users.signed_up_at < tenants.as_of then users.signed_up_at end as signed_up_at
     from {{ ref('stg_platform__tenants') }} as tenants
@@ -54,6 +61,7 @@ users_and_actors as (
     select
         coalesce(known_users.tenant_id, first_events.tenant_id) as tenant_id,
         coalesce(known_users.user_id, first_events.user_id) as user_id,
+        {{ account_of('known_users.customer_id', 'coalesce(known_users.user_id, first_events.user_id)') }} as account_id,
         coalesce(known_users.user_type, '(none)') as user_type,
         known_users.signed_up_at,
         first_events.activated_at,
@@ -70,7 +78,10 @@ users_and_actors as (
 select
     users.tenant_id,
     users.user_id,
+    users.account_id,
     users.user_type,
+    users.signed_up_at,
+    users.activated_at,
     (users.signed_up_at at time zone tenants.timezone)::date as signed_up_date,
     (users.activated_at at time zone tenants.timezone)::date as activated_date,
     {% for step in steps -%}
