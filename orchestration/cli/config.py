@@ -1,4 +1,4 @@
-"""metricpress config: settings and targets of a tenant."""
+"""metricpress config: settings and targets of a tenant, and the currency of the installation."""
 
 from __future__ import annotations
 
@@ -153,6 +153,27 @@ def _set_target(
     change: dict[str, Any] = {field: number}
     write_target(connection, tenant_id, replace(present[0] if present else wanted, **change))
     return number
+
+
+@app.command("reporting-currency")
+def reporting_currency(
+    code: Annotated[
+        str | None, typer.Argument(metavar="[CODE]", help="ISO 4217, or none; left out: print it.")
+    ] = None,
+) -> None:
+    """Print or set the currency of the mart portfolio_metrics, in which all tenants are added up.
+
+    Unset, it is the currency the tenants share; where they differ, the portfolio has no money.
+    """
+    from orchestration.marts.portfolio import read_reporting_currency, write_reporting_currency
+    from orchestration.warehouse.connection import connect
+
+    with connect(Settings.from_env()) as connection:
+        if code is None:
+            print(_shown(read_reporting_currency(connection)))
+            return
+        write_reporting_currency(connection, None if code == "none" else code)
+    print(f"The reporting currency is {code} from the next build on.")
 
 
 @app.command()

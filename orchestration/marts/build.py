@@ -21,6 +21,7 @@ from psycopg.rows import dict_row
 from orchestration.errors import MetricpressError
 from orchestration.marts.dbt import NodeResult, Progress, build_args, dbt_environment, project_hash, run_dbt
 from orchestration.marts.plan import Plan, Request, make_plan, unusable_tenants
+from orchestration.marts.portfolio import portfolio_problems
 from orchestration.marts.published import record_published
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
@@ -102,7 +103,7 @@ def build(
             status="complete",
             is_empty=current.is_empty,
             marts=row_counts(conn),
-            problems=[*unusable_tenants(conn), *_problems(conn)],
+            problems=[*unusable_tenants(conn), *_problems(conn), *portfolio_problems(conn)],
             failed_checks=_failed_checks(conn, current.build_id),
             seconds=time.monotonic() - started,
         )
@@ -294,7 +295,7 @@ def _problems(conn: psycopg.Connection) -> list[dict[str, Any]]:
             return []
         return cursor.execute(
             "select tenant_id, kind, table_name, key, severity, message, remedy from marts.data_problems "
-            "order by severity, tenant_id, kind, key"
+            "where severity <> 'info' order by severity, tenant_id, kind, key"
         ).fetchall()
 
 

@@ -21,6 +21,7 @@ from orchestration.marts.derived import (
     TENANTS_OF_RATES,
     run_when_built,
 )
+from orchestration.marts.raw_rows import NO_TENANT
 
 #: Any day of any tenant, and the bounds raw tables accept.
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
@@ -50,7 +51,9 @@ DOMAINS_OF_TABLE = {
     "staff": ("platform",),
     "metric_targets": ("platform",),
 }
-DOMAINS = tuple(sorted({d for domains in DOMAINS_OF_TABLE.values() for d in domains} | {"platform", "clock"}))
+DOMAINS = tuple(
+    sorted({d for domains in DOMAINS_OF_TABLE.values() for d in domains} | {"platform", "portfolio", "clock"})
+)
 
 #: Raw table -> kind of entity its changes dirty.
 KIND_OF_TABLE = {
@@ -73,7 +76,9 @@ def take_changes(conn: psycopg.Connection, tenant: str | None) -> None:
         with gone as (
             delete from raw.changes
             where %(tenant)s::text is null or tenant_id is null or tenant_id = %(tenant)s
-            returning xid, tenant_id, table_name, op, entity, date_from, date_to
+            returning
+                xid, tenant_id, table_name, op, entity, date_from, date_to,
+                net_rows, net_tombstones, newest_loaded_at
         ),
         consumed as (
             insert into build.consumed_loads (tenant_id, table_name, load_id)
@@ -90,10 +95,23 @@ def take_changes(conn: psycopg.Connection, tenant: str | None) -> None:
                     end
             where coalesce(gone.tenant_id, tenants.tenant_id) is not null
             on conflict do nothing
+        ),
+        counted as (
+            insert into build.row_counts as c (tenant_id, table_name, raw_rows, tombstones, newest_loaded_at)
+            select
+                coalesce(tenant_id, %(no_tenant)s), table_name, sum(net_rows), sum(net_tombstones),
+                max(newest_loaded_at)
+            from gone
+            where newest_loaded_at is not null or net_rows <> 0
+            group by 1, 2
+            on conflict (tenant_id, table_name) do update set
+                raw_rows = c.raw_rows + excluded.raw_rows,
+                tombstones = c.tombstones + excluded.tombstones,
+                newest_loaded_at = greatest(c.newest_loaded_at, excluded.newest_loaded_at)
         )
         select distinct tenant_id, table_name, op, entity, date_from, date_to from gone
         """,
-        {"tenant": tenant},
+        {"tenant": tenant, "no_tenant": NO_TENANT},
     )
     conn.execute("analyze taken")
 

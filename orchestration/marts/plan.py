@@ -19,12 +19,13 @@ import psycopg
 from psycopg.rows import dict_row
 
 from orchestration.errors import MetricpressError
-from orchestration.marts import dirt
+from orchestration.marts import dirt, portfolio
+from orchestration.marts.raw_rows import recount_rows
 from orchestration.warehouse.contract import TABLES
 
 #: Settings and identity that figures depend on: a change of one dirties the tenant.
 _TENANT_FACTS = """name, timezone, currency, week_start, gross_margin, past_due_days, churn_on,
-    activation_events, mau_window_days, retention_cohorts"""
+    activation_events, mau_window_days, retention_cohorts, clock_stops_at"""
 _CLOCK = "as_of, as_of_date, complete_date"
 
 
@@ -74,7 +75,9 @@ def make_plan(conn: psycopg.Connection, build_id: UUID, request: Request) -> Pla
     _move_clocks(conn, request)
     _refuse_going_back(conn, request)
     dirt.take_changes(conn, request.tenant)
+    recount_rows(conn, everything=request.full_refresh)
     dirt.spread_changes(conn)
+    portfolio.follow_currency_and_rates(conn)
     dirt.dirty_tenants(conn, _TENANT_FACTS, full_refresh=request.full_refresh and request.tenant is not None)
     dirt.follow_clocks(conn)
     if request.forced is not None:
@@ -131,6 +134,7 @@ def _move_clocks(conn: psycopg.Connection, request: Request) -> None:
                     as activation_events,
                 coalesce(s.mau_window_days, 30) as mau_window_days,
                 coalesce(s.retention_cohorts, '{first_activity,signup,first_payment}') as retention_cohorts,
+                s.clock_stops_at,
                 least(
                     coalesce(
                         %(moment)s::timestamptz,

@@ -12,6 +12,7 @@ select
     retention_cohorts,
     as_of_date,
     complete_date,
-    as_of
+    as_of,
+    clock_stops_at
 from {{ source('build', 'tenants') }}
 where not is_removed
