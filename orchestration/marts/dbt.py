@@ -57,7 +57,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         "METRICPRESS_DBT_DBNAME": str(parts.get("dbname") or ""),
         "METRICPRESS_DBT_SSLMODE": str(parts.get("sslmode") or "prefer"),
         # Models are large statements run once: compiling them took ten times as long as running them.
-        "PGOPTIONS": "-c jit=off",
+        "PGOPTIONS": "-c jit=off -c synchronous_commit=off",
     }
 
 
