@@ -25,7 +25,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 PROJECT = Path(__file__).resolve().parents[2]
 AGAIN_SECONDS = 60
 MARTS = (
-    "daily_metrics", "mrr_movements", "revenue_metrics", "cohort_retention", "lead_performance_daily",
+    "daily_metrics", "mrr_movements", "revenue_metrics", "revenue_by_plan", "billing_monthly",
+    "cohort_retention", "lead_performance_daily",
     "lead_funnel", "call_performance_hourly", "call_outcomes_daily", "staff_performance_daily",
     "coordination_metrics", "engagement_by_user_type", "metric_catalogue", "executive_summary",
 )  # fmt: skip

@@ -30,7 +30,10 @@ TENANTS = 120
 FIRST, BEFORE, AFTER = date(2024, 1, 1), date(2024, 5, 20), date(2024, 7, 10)
 ZONES = ("UTC", "America/New_York", "Asia/Kolkata", "Europe/Lisbon", "Pacific/Auckland")
 CURRENCIES = ("USD", "EUR", "GBP")
-TERMS = ("status", "quantity", "unit_amount", "currency", "billing_interval", "forever_discount_percent")
+TERMS = (
+    "status", "plan", "quantity", "unit_amount", "currency", "billing_interval", "forever_discount_percent"
+)  # fmt: skip
+PLANS = ("basic", "pro", "(none)")
 FACTOR = {"day": Fraction(365, 12), "week": Fraction(52, 12), "month": Fraction(1), "year": Fraction(1, 12)}
 
 
@@ -70,6 +73,11 @@ class State:
     currency: str
     terms: tuple[Any, ...]
 
+    @property
+    def plan(self) -> str:
+        """The first of the terms."""
+        return str(self.terms[0])
+
 
 #: (boundary, state from there on, local day on which its terms began, no wish to cancel known yet), in order.
 Path = list[tuple[datetime, State, date, bool]]
@@ -86,16 +94,17 @@ def random_change(
     rng: random.Random, number: int, after: datetime | None = None
 ) -> tuple[datetime, int, dict[str, Any]]:
     told: dict[str, Any] = dict.fromkeys(TERMS)
-    kinds = (*["active"] * 5, "past_due", "paused", "paused", "unpaid", "trialing", "canceled", "incomplete")
+    kinds = (*["active"] * 6, "past_due", *["paused"] * 4, "unpaid", "trialing", "canceled", "incomplete")
     for term, choose in (
         ("status", lambda: rng.choice(kinds)),
+        ("plan", lambda: rng.choice(PLANS)),
         ("quantity", lambda: rng.choice((0, 1, 2, 3, 4))),
         ("unit_amount", lambda: Decimal(rng.randint(0, 9999)) / 100),
         ("currency", lambda: rng.choice(CURRENCIES)),
         ("billing_interval", lambda: rng.choice(list(FACTOR))),
         ("forever_discount_percent", lambda: rng.choice((0, 0, 25, 100))),
     ):
-        if rng.random() < 0.3:
+        if rng.random() < (0.5 if term == "status" else 0.3):
             told[term] = choose()
     return random_moment(rng, after, 120), number, told
 
@@ -103,6 +112,7 @@ def random_change(
 def random_subscription(rng: random.Random, number: int) -> Subscription:
     terms = {
         "status": rng.choice((*["active"] * 6, "past_due", "canceled", "trialing", "paused")),
+        "plan": rng.choice(PLANS),
         "quantity": rng.choice((0, 1, 1, 2, 3)),
         "unit_amount": Decimal(rng.randint(0, 9999)) / 100,
         "currency": rng.choice(CURRENCIES),
@@ -120,7 +130,7 @@ def random_subscription(rng: random.Random, number: int) -> Subscription:
         made.canceled = random_moment(rng, after)
     if rng.random() < 0.2:
         made.ended = random_moment(rng, after)
-    made.changes = [random_change(rng, i, after) for i in range(rng.choice((0, 0, 1, 2, 4)))]
+    made.changes = [random_change(rng, i, after) for i in range(rng.choice((0, 0, 1, 3, 5)))]
     if made.changes and rng.random() < 0.4:  # two at one instant
         moment = made.changes[0][0]
         made.changes.append((moment, 9, random_change(rng, 9)[2]))
@@ -291,6 +301,70 @@ def expected_days(
     return result
 
 
+def expected_plans(tenant: Tenant, as_of_date: date) -> dict[tuple[date, str], tuple[Fraction, int, int]]:
+    """(Month, plan) -> mrr, paying customers, active subscriptions at the month's end or as_of."""
+    as_of = midnight(tenant, as_of_date + timedelta(days=1))
+    paths = [(s.customer, walk(tenant, s, as_of)) for s in tenant.subscriptions]
+    result = {}
+    month = FIRST
+    while month <= as_of_date:
+        following = (month + timedelta(days=32)).replace(day=1)
+        closing = midnight(tenant, min(following, as_of_date + timedelta(days=1)))
+        paying: dict[str, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+        active: dict[str, int] = defaultdict(int)
+        for customer, path in paths:
+            _, state, began, _ = next((x for x in reversed(path) if x[0] < closing), path[0])
+            if path[0][0] >= closing or state.status not in ("active", "past_due"):
+                continue
+            amount = state.amount
+            if amount and state.currency != tenant.currency:
+                amount = amount * rate(tenant.currency, began) / rate(state.currency, began)
+            paying[state.plan][customer] += amount
+            active[state.plan] += state.status == "active"
+        for plan in PLANS:
+            amounts = paying[plan].values()
+            result[month, plan] = (sum(amounts, Fraction(0)), sum(1 for x in amounts if x > 0), active[plan])
+        month = following
+    return result
+
+
+def compare_plans(connection: Connection, tenants: list[Tenant], as_of_date: date) -> None:
+    """revenue_by_plan against the walk; its parts add up to revenue_metrics, also NULL by NULL."""
+    wrong = []
+    for tenant in tenants:
+        rows = connection.execute(
+            "select month, plan, mrr, paying_customers, active_subscriptions from marts.revenue_by_plan"
+            " where tenant_id = %s",
+            (tenant.key,),
+        )
+        found = {(month, plan): figures for month, plan, *figures in rows}
+        for key, want in expected_plans(tenant, as_of_date).items():
+            got = found.get(key, (0, 0, 0))
+            if any(abs(Fraction(a) - b) > Fraction(1, 10**9) for a, b in zip(got, want, strict=True)):
+                wrong.append((tenant.key, *key, [float(x) for x in want], [float(x) for x in got]))
+    assert not wrong, f"{len(wrong)} differ, first {wrong[:3]}"
+    kinds = ("new", "expansion", "contraction", "churned", "reactivation", "paused", "resumed", "fx_impact")
+    kinds += ("starting", "ending")
+    sums = ", ".join(f"sum({kind}_mrr) as {kind}_mrr" for kind in kinds)
+    differ = " or ".join(f"p.{kind}_mrr is distinct from m.{kind}_mrr" for kind in kinds)
+    unequal = connection.execute(
+        f"select * from (select tenant_id, month, sum(transferred_in_mrr) as came,"
+        f" sum(transferred_out_mrr) as went, {sums} from marts.revenue_by_plan group by 1, 2) as p"
+        f" join marts.revenue_metrics as m using (tenant_id, month) where came <> went or {differ}".encode()
+    ).fetchall()
+    assert not unequal, unequal[:2]
+    moved = connection.execute(
+        "select count(*) from marts.revenue_by_plan where transferred_in_mrr > 0"
+    ).fetchone()
+    assert moved is not None and moved[0] > 5, "too few changes of plan to prove anything"
+    broken = connection.execute(
+        "select * from marts.revenue_by_plan where ending_mrr is distinct from starting_mrr + new_mrr"
+        " + expansion_mrr + reactivation_mrr + resumed_mrr + fx_impact_mrr + transferred_in_mrr"
+        " - contraction_mrr - churned_mrr - paused_mrr - transferred_out_mrr"
+    ).fetchall()
+    assert not broken, broken[:2]
+
+
 def midnight(tenant: Tenant, day: date) -> datetime:
     return datetime.combine(day, time(), tenant.zone).astimezone(UTC)
 
@@ -319,14 +393,14 @@ def store(connection: Connection, tenant: Tenant, s: Subscription) -> None:
     connection.execute(
         f"insert into raw.subscriptions (tenant_id, subscription_id, customer_id, {', '.join(TERMS)},"
         " interval_count, started_at, trial_start, trial_end, cancel_at, canceled_at, ended_at)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, 1, %s, %s, %s, %s, %s, %s)".encode(),
+        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 1, %s, %s, %s, %s, %s, %s)".encode(),
         (*key, s.customer, *terms, s.started, *trial, s.cancel_at, s.canceled, s.ended),
     )
     for moment, number, told in sorted(s.changes, key=lambda change: change[1]):
         connection.execute(
             "insert into raw.subscription_changes"
             f" (tenant_id, change_id, subscription_id, changed_at, {', '.join(TERMS)})"
-            " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)".encode(),
+            " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)".encode(),
             (tenant.key, f"{s.key}:{9 - number}", s.key, moment, *(told[term] for term in TERMS)),
         )
 
@@ -396,7 +470,10 @@ RELATIONS = {
     "intermediate.int_revenue__customer_periods": "tenant_id, customer_id, valid_from::text",
     "intermediate.int_revenue__daily": "tenant_id, metric_date",
     "marts.mrr_movements": "tenant_id, customer_id, moved_at, movement",
+    "intermediate.int_revenue__plan_movements": "tenant_id, customer_id, moved_at, plan",
+    "intermediate.int_revenue__plan_days": "tenant_id, metric_date, plan",
     "marts.revenue_metrics": "tenant_id, month",
+    "marts.revenue_by_plan": "tenant_id, month, plan",
 }
 
 
@@ -429,6 +506,7 @@ def test_random_histories(module_settings: Settings, module_database: Connection
     connection.commit()
     build(module_settings, as_of=BEFORE)
     compare(connection, tenants, BEFORE)
+    compare_plans(connection, tenants, BEFORE)
     check_ledger(connection)
 
     for tenant in tenants[::2]:
@@ -450,6 +528,7 @@ def test_random_histories(module_settings: Settings, module_database: Connection
     connection.commit()
     build(module_settings, as_of=AFTER)
     compare(connection, tenants, AFTER)
+    compare_plans(connection, tenants, AFTER)
     check_ledger(connection)
     incremental = content(connection)
 

@@ -535,7 +535,7 @@ select
     case when is_counted and is_committed then amount else 0 end as committed_mrr,
     case
         when is_counted and was_counted and original_amount > 0 and previous_amount > 0
-            then coalesce(previous_revalued - previous_converted, 0)
+            then trim_scale(coalesce(previous_revalued - previous_converted, 0))
         else 0
     end as fx_impact,
     paid_before,
