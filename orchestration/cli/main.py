@@ -35,6 +35,7 @@ COMMANDS = {
     "generate": ("orchestration.cli.generate", "Make data of any size from a seed."),
     "build": ("orchestration.cli.build", "Bring the marts up to date."),
     "backfill": ("orchestration.cli.build", "Build a range of days anew."),
+    "explain": ("orchestration.cli.explain", "Show what a figure is made of, down to the raw rows."),
     "subscriptions": ("orchestration.cli.subscriptions", "Add, list or remove report subscriptions."),
     "deliver": ("orchestration.cli.deliver", "Render and send the reports that are due."),
 }

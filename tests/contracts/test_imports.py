@@ -24,6 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "sources": {"warehouse"},
     "marts": {"warehouse"},
     "reports": {"warehouse"},
+    "figures": {"reports", "warehouse"},
     "delivery": {"reports", "warehouse"},
     "alerts": {"delivery", "reports", "warehouse"},
 }
