@@ -72,6 +72,14 @@ def server(scratch_home: Path) -> Iterator[str]:
     embedded.remove()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the randomized tests; they stand here since pytest reads them before it collects."""
+    group = parser.getgroup("histories", "random histories of tests/integration/exact")
+    group.addoption("--histories", type=int, help="how many, made anew each time (default: the same 25)")
+    group.addoption("--domain", help="of one domain only: activity, leads, revenue, ...")
+    group.addoption("--histories-seed", type=int, help="repeat a run that printed this seed")
+
+
 #: Seconds a test of each kind may take; a busy machine takes several times what a quiet one does.
 TIMEOUTS = {"unit": 60, "integration": 300, "e2e": 1200}
 
