@@ -45,6 +45,6 @@ def build_defs(*, overrides: Overrides | None = None) -> dg.Definitions:
         jobs=all_jobs.all(),
         schedules=schedules.schedules_of(all_jobs, settings),
         sensors=sensors.sensors_of(all_jobs),
-        resources={"settings": settings, "dbt": resources.dbt_cli(project), "open_build": given.open_build},
+        resources={"settings": settings, "open_build": given.open_build},
         executor=dg.in_process_executor,
     )

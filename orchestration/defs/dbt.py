@@ -6,12 +6,12 @@ and streams dbt's events. Does not belong here: what a build repairs and how it 
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 import dagster as dg
@@ -19,8 +19,6 @@ import psycopg
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
-    DbtCliInvocation,
-    DbtCliResource,
     DbtProject,
     dbt_assets,
 )
@@ -30,8 +28,8 @@ from orchestration.defs.partitions import DAYS, days_of_run
 from orchestration.defs.resources import BuildOpener
 from orchestration.defs.retries import TRANSIENT_RETRIES, retrying_only_transient
 from orchestration.defs.sources import observed
-from orchestration.errors import MetricpressError
-from orchestration.marts.dbt import NodeResult, node_result_from_json
+from orchestration.marts.build import Build
+from orchestration.marts.dbt import NodeResult, run_dbt
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.contract import TABLES
@@ -39,6 +37,8 @@ from orchestration.warehouse.contract import TABLES
 POOL = "dbt"
 TABLE_MATERIALIZATIONS = ("incremental", "table")
 DEFAULT_OWNER = "team:data"
+#: States of a data test that ran: others were not reached, and say nothing about the rows.
+CHECKED = ("pass", "warn", "fail")
 #: A mart is rebuilt at least once a day; later than that a person should look.
 FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=30), warn_window=timedelta(hours=26))
 
@@ -118,51 +118,45 @@ def group_of(node: Mapping[str, Any]) -> str:
     return str(folders[1] if len(folders) > 1 else folders[0] if folders else "seeds")
 
 
-@contextmanager
-def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """`variables` in the environment of this process and of dbt, until the block ends.
+def dbt_in_thread(build: Build, variables: Mapping[str, str], project_dir: Path) -> Iterator[str]:
+    """Run dbt and yield the unique id of each model made; its results are put into the build.
 
-    DbtCliResource offers no other way to hand variables to one call; a run has a process of its own.
+    In this process: one of its own would import dbt a second time, and be asked for its version. In a thread:
+    models show while others are made, and a run that is terminated does not wait for them.
     """
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    made: SimpleQueue[str | None] = SimpleQueue()
+    failure: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            build.results = run_dbt(
+                build.dbt_args, {**build.environment, **variables}, made=made.put, project_dir=project_dir
+            )
+        except BaseException as error:  # told to the run by the thread that waits
+            failure.append(error)
+        finally:
+            made.put(None)
+
+    Thread(target=work, name="dbt", daemon=True).start()
+    yield from iter(made.get, None)
+    if failure:
+        raise failure[0]
 
 
-def reported(
-    context: dg.AssetExecutionContext,
-    event: object,
-    manifest: Mapping[str, Any],
-    conn: psycopg.Connection[Any],
-) -> Event | None:
-    """What dagster is told of one of dbt's events: None for what this run did not select."""
-    if isinstance(event, dg.AssetMaterialization) and event.asset_key in context.selected_asset_keys:
-        return dg.MaterializeResult(
-            asset_key=event.asset_key,
-            metadata={
-                **event.metadata,
-                **model_facts(manifest["nodes"][event.metadata["unique_id"].value], conn),
-            },
-        )
-    if (
-        isinstance(event, dg.AssetCheckEvaluation)
-        and event.asset_check_key in context.selected_asset_check_keys
-    ):
-        return dg.AssetCheckResult(
-            passed=event.passed,
-            asset_key=event.asset_key,
-            check_name=event.check_name,
-            metadata=event.metadata,
-            severity=event.severity,
-        )
-    return None
+def check_result(result: NodeResult, key: dg.AssetCheckKey) -> dg.AssetCheckResult:
+    """What dagster is told of a data test."""
+    return dg.AssetCheckResult(
+        passed=result.status == "pass",
+        asset_key=key.asset_key,
+        check_name=key.name,
+        severity=dg.AssetCheckSeverity.ERROR if result.status == "fail" else dg.AssetCheckSeverity.WARN,
+        metadata={
+            "unique_id": result.unique_id,
+            "status": result.status,
+            "failed_rows": result.failures,
+            "Execution Duration": result.seconds,
+        },
+    )
 
 
 def model_facts(node: Mapping[str, Any], conn: psycopg.Connection[Any]) -> Mapping[str, Any]:
@@ -183,15 +177,6 @@ def read_manifest(path: Path) -> Mapping[str, Any]:
     """dbt's description of the project, read once an import."""
     manifest: Mapping[str, Any] = json.loads(path.read_text())
     return manifest
-
-
-def results_of(invocation: DbtCliInvocation, manifest: Mapping[str, Any]) -> list[NodeResult]:
-    """What became of each node, for the build to record. Raises dbt's error when it could not run at all."""
-    path = invocation.target_path / "run_results.json"
-    if not path.exists():
-        raise invocation.get_error() or MetricpressError(f"dbt left no results in {path}")
-    results = json.loads(path.read_text())["results"]
-    return [node_result_from_json(result, manifest["nodes"][result["unique_id"]]) for result in results]
 
 
 def unchanged(
@@ -227,7 +212,6 @@ def mart_assets(
     )
     def marts(
         context: dg.AssetExecutionContext,
-        dbt: DbtCliResource,
         settings: dg.ResourceParam[Settings],
         open_build: dg.ResourceParam[BuildOpener],
     ) -> Iterator[Event]:
@@ -247,20 +231,23 @@ def mart_assets(
             if build.is_empty:
                 yield from unchanged(context, manifest, conn)
                 return
-            # Where dbt finds the partial parse that goes with the manifest.
-            with environment({**build.environment, "DBT_TARGET_PATH": str(project.target_path)}):
-                invocation = dbt.cli(
-                    build.dbt_args,
-                    manifest=manifest,
-                    dagster_dbt_translator=translator,
-                    target_path=target,
-                    raise_on_error=False,
-                )
-                for event in invocation.stream():
-                    result = reported(context, event, manifest, conn)
-                    if result is not None:
-                        yield result
-            build.results = results_of(invocation, manifest)
+            keys = {
+                node["unique_id"]: key
+                for key, node in assets_by_key(context.assets_def, manifest).items()
+                if key in context.selected_asset_keys
+            }
+            # Where dbt finds the partial parse that goes with the manifest; logs go to the run's folder.
+            variables = {"DBT_TARGET_PATH": str(project.target_path), "DBT_LOG_PATH": str(target)}
+            for unique_id in dbt_in_thread(build, variables, Path(project.project_dir)):
+                if unique_id in keys:
+                    facts = model_facts(manifest["nodes"][unique_id], conn)
+                    yield dg.MaterializeResult(
+                        asset_key=keys[unique_id], metadata={"unique_id": unique_id, **facts}
+                    )
+            checks = {key.name: key for key in context.selected_asset_check_keys}
+            for outcome in build.results:
+                if outcome.kind == "test" and outcome.name in checks and outcome.status in CHECKED:
+                    yield check_result(outcome, checks[outcome.name])
             log_raw_rows(context, conn)
         shutil.rmtree(target, ignore_errors=True)  # a failed run keeps its logs
 

@@ -6,13 +6,12 @@ and tick opens its own) and the environment's meaning (orchestration/settings.py
 
 from __future__ import annotations
 
-import sys
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
-from dagster_dbt import DbtCliResource, DbtProject
+from dagster_dbt import DbtProject
 
 from orchestration.dev import target_of
 from orchestration.errors import MetricpressError
@@ -20,7 +19,7 @@ from orchestration.marts.build import Build
 from orchestration.marts.dbt import PROJECT_DIR
 from orchestration.settings import Settings
 
-__all__ = ["PROJECT_DIR", "BuildOpener", "dbt_cli", "dbt_project"]
+__all__ = ["PROJECT_DIR", "BuildOpener", "dbt_project"]
 
 
 class BuildOpener(Protocol):
@@ -49,8 +48,3 @@ def dbt_project(project_dir: Path, home: Path) -> DbtProject:
             remedy="Run: make dev (starts Dagster), or: python -m orchestration.dev --prepare",
         )
     return project
-
-
-def dbt_cli(project: DbtProject) -> DbtCliResource:
-    """dbt of this virtual environment, also when it is not activated."""
-    return DbtCliResource(project_dir=project, dbt_executable=Path(sys.executable).with_name("dbt"))

@@ -21,13 +21,14 @@ from orchestration.settings import Settings
 from orchestration.warehouse.connection import database_url
 
 PROJECT_DIR = Path(__file__).resolve().parents[2] / "dbt_project"
-PROJECT_ARGS = ("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR))
 
 #: Nodes that make nothing: unit tests belong to the test suite, an exposure only names who reads the marts.
 NOT_BUILT = ("unit_test", "exposure")
 
 #: Called after each finished node with (nodes finished, nodes in all, name of the node).
 Progress = Callable[[int, int, str], None]
+#: Called with the unique id of each node that was made without an error, in the thread that made it.
+Made = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
     }
 
 
+def project_args(project_dir: Path = PROJECT_DIR) -> list[str]:
+    """Arguments that name the dbt project, for any dbt command."""
+    return ["--project-dir", str(project_dir), "--profiles-dir", str(project_dir)]
+
+
 def build_args(*, full_refresh: bool) -> list[str]:
     """Arguments of the dbt command that builds and checks the models.
 
@@ -83,7 +89,11 @@ def project_hash(project_dir: Path = PROJECT_DIR) -> str:
 
 
 def run_dbt(
-    args: list[str], environment: Mapping[str, str], progress: Progress | None = None
+    args: list[str],
+    environment: Mapping[str, str],
+    progress: Progress | None = None,
+    made: Made | None = None,
+    project_dir: Path = PROJECT_DIR,
 ) -> list[NodeResult]:
     """Run dbt in this process and return what became of each node.
 
@@ -102,12 +112,14 @@ def run_dbt(
             finished += 1
             if progress is not None:
                 progress(finished, max(total, finished), event.data.node_info.node_name)
+            if made is not None and event.data.node_info.node_status == "success":
+                made(event.data.node_info.unique_id)
         if event.info.name == "LogStartLine":
             total = max(total, int(event.data.total))
 
     with _environment(environment):
         outcome = dbtRunner(callbacks=[on_event]).invoke(
-            [*args, *PROJECT_ARGS, "--log-level", "none", "--log-level-file", "warn"]
+            [*args, *project_args(project_dir), "--log-level", "none", "--log-level-file", "warn"]
         )
     if outcome.exception is not None:
         raise MetricpressError(
@@ -117,23 +129,6 @@ def run_dbt(
         ) from outcome.exception
     results = getattr(outcome.result, "results", None)
     return [_node_result(result) for result in results or []]
-
-
-def node_result_from_json(result: Mapping[str, Any], node: Mapping[str, Any]) -> NodeResult:
-    """The same from dbt's run_results.json and manifest.json, for runs in another process."""
-    config = node.get("config", {})
-    return NodeResult(
-        unique_id=result["unique_id"],
-        name=node["name"],
-        kind=node["resource_type"],
-        status=str(result["status"]),
-        message=result.get("message") or "",
-        seconds=float(result["execution_time"]),
-        failures=int(result.get("failures") or 0),
-        relation=node.get("relation_name"),
-        blocking=_is_blocking(config.get("meta") or {}),
-        mart=_mart_of(node["resource_type"], node["name"], node.get("attached_node")),
-    )
 
 
 def _node_result(result: Any) -> NodeResult:

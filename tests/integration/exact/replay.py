@@ -19,11 +19,11 @@ import psycopg
 
 from orchestration.marts.build import Build, open_build
 from orchestration.marts.dbt import (
-    PROJECT_ARGS,
     NodeResult,
     _environment,
     _node_result,
     build_args,
+    project_args,
 )
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
@@ -99,7 +99,7 @@ def run_and_capture(current: Build) -> tuple[dict[str, list[str]], dict[str, str
     arguments = [*build_args(full_refresh=current.full_refresh), "--exclude-resource-type=test"]
     with _environment(current.environment):
         outcome = dbtRunner(callbacks=[on_event]).invoke(
-            [*arguments, *PROJECT_ARGS, "--log-level", "none", "--log-level-file", "none"]
+            [*arguments, *project_args(), "--log-level", "none", "--log-level-file", "none"]
         )
     assert outcome.exception is None, outcome.exception
     results: list[Any] = list(getattr(outcome.result, "results", []))
