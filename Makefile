@@ -4,7 +4,7 @@ BIN := .venv/bin
 DBT_PARSE := cd dbt_project && ../$(BIN)/dbt --quiet --warn-error parse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-fast lint format bench-load clean
+.PHONY: help setup demo dev test test-fast lint bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,20 +24,20 @@ test: setup ## all tests, on the embedded PostgreSQL
 test-fast: setup ## tests without a database and without whole programs
 	@$(BIN)/pytest -m "not integration and not e2e"
 
-lint: setup ## ruff, mypy, sqlfluff, dbt parse
+lint: setup ## ruff, mypy, sqlfluff, dbt parse; FIX=1 puts Python and SQL into form first
+ifdef FIX
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/sqlfluff fix --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests
+endif
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(DBT_PARSE)
 	@$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests
 
-format: setup ## put Python and SQL into form
-	@$(BIN)/ruff check --fix .
-	@$(BIN)/ruff format .
-	@$(BIN)/sqlfluff fix --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests
-
-bench-load: setup ## what loading costs, as ratios to a hand-written COPY in the same run
-	@$(BIN)/python -m benchmarks.bench_load
+bench: setup ## what the marts cost, as ratios in one run; PART=load: what loading costs; ARGS="--scale 1"
+	@$(BIN)/python -m benchmarks.bench_$(or $(PART),marts) $(ARGS)
 
 clean: ## remove caches and the virtual environment; the database stays (metricpress db remove)
 	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

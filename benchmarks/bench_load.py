@@ -1,6 +1,6 @@
 """What `metricpress load` costs, as ratios to what one would write by hand, all measured in one run.
 
-    make bench-load        or        python -m benchmarks.bench_load --rows 1000000
+    make bench PART=load    or        python -m benchmarks.bench_load --rows 1000000
 
 In every round, on one database of its own and the same file of sessions:
 
