@@ -36,6 +36,7 @@ COMMANDS = {
     "build": ("orchestration.cli.build", "Bring the marts up to date."),
     "backfill": ("orchestration.cli.build", "Build a range of days anew."),
     "explain": ("orchestration.cli.explain", "Show what a figure is made of, down to the raw rows."),
+    "quality": ("orchestration.cli.quality", "Tell which rows count, and which rule leaves out how many."),
     "subscriptions": ("orchestration.cli.subscriptions", "Add, list or remove report subscriptions."),
     "deliver": ("orchestration.cli.deliver", "Render and send the reports that are due."),
 }

@@ -57,6 +57,19 @@ SPREAD_THROUGH_MODELS: list[tuple[str, str]] = [
         """,
     ),
     (
+        # A subscription that is gone leaves its changes behind.
+        "intermediate.int_revenue__subscription_periods",
+        """
+        insert into build.dirty_entities (tenant_id, kind, entity_id)
+        select distinct periods.tenant_id, 'subscription', periods.subscription_id
+        from taken
+        join intermediate.int_revenue__subscription_periods as periods
+            on periods.tenant_id = taken.tenant_id and periods.customer_id = taken.entity
+        where taken.table_name = 'subscriptions'
+        on conflict do nothing
+        """,
+    ),
+    (
         # A rate is in force from its day to seven days later; a row is revalued where the next one begins.
         "intermediate.int_revenue__subscription_periods",
         """
@@ -95,6 +108,11 @@ ENTITIES_OF_DIRTY_TENANTS: list[tuple[str, str]] = [
         ("int_users__activation", "user"),
         ("int_users__accounts", "customer"),
         ("int_revenue__subscription_periods", "customer"),
+        # Keys that rows name while their own table does not hold them.
+        ("int_quality__status_changes_of_unknown_leads", "lead"),
+        ("int_quality__calls_of_unknown_leads", "lead"),
+        ("int_quality__events_of_unknown_users", "user"),
+        ("int_quality__changes_of_unknown_subscriptions", "subscription"),
     )
 ]
 #: Boundaries that lie ahead (the end of a trial, a limit of past_due, cancel_at) stand in the periods.

@@ -63,6 +63,7 @@ KIND_OF_TABLE = {
     "lead_status_changes": "lead",
     "customers": "customer",
     "subscriptions": "customer",
+    "subscription_changes": "subscription",
 }
 #: Tables whose change touches everything of the tenant.
 WHOLE_TENANT_TABLES = ("branches",)
@@ -150,6 +151,11 @@ def spread_changes(conn: psycopg.Connection) -> None:
         from taken
         join raw.subscriptions as s on s.tenant_id = taken.tenant_id and s.subscription_id = taken.entity
         where taken.table_name = 'subscription_changes'
+        union
+        select taken.tenant_id, 'subscription', s.subscription_id
+        from taken
+        join raw.subscriptions as s on s.tenant_id = taken.tenant_id and s.customer_id = taken.entity
+        where taken.table_name = 'subscriptions'
         on conflict do nothing
         """
     )
@@ -237,6 +243,15 @@ def dirty_tenants(conn: psycopg.Connection, facts: str, *, full_refresh: bool) -
         union
         select d.tenant_id, 'user', e.user_id
         from build.dirty_tenants as d join raw.activation_events as e using (tenant_id)
+        union
+        select d.tenant_id, 'lead', c.lead_id
+        from build.dirty_tenants as d join raw.lead_status_changes as c using (tenant_id)
+        where not exists (
+            select from raw.leads as l where l.tenant_id = c.tenant_id and l.lead_id = c.lead_id
+        )
+        union
+        select d.tenant_id, 'subscription', c.subscription_id
+        from build.dirty_tenants as d join raw.subscription_changes as c using (tenant_id)
         union
         select d.tenant_id, 'customer', s.customer_id
         from build.dirty_tenants as d join raw.subscriptions as s using (tenant_id)

@@ -51,7 +51,7 @@ def test_problems_name_table_key_and_remedy(marts: Connection) -> None:
     ).fetchall()
     assert found == [
         ("canceled_without_date", "raw.subscriptions", "undated", "warning", True),
-        ("change_without_subscription", "raw.subscription_changes", "nobody", "warning", True),
+        ("change_without_subscription", "raw.subscription_changes", "1", "warning", True),
         ("ended_before_start", "raw.subscriptions", "backwards", "warning", True),
         ("impossible_terms", "raw.subscriptions", "negative", "warning", True),
         ("missing_exchange_rate", "raw.exchange_rates", "USD 2024-01-10", "error", True),

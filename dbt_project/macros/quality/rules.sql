@@ -128,7 +128,7 @@ having ({{ found }}) > 0
                 days.branch_id,
                 days.staff_id
             from {{ model }} as days
-            order by 1, 2, 3
+            order by days.tenant_id, days.branch_id, days.staff_id
             limit 1
         )
         union all
@@ -144,7 +144,7 @@ having ({{ found }}) > 0
                 days.staff_id
             from {{ model }} as days
             where (days.tenant_id, days.branch_id, days.staff_id) > (leaps.tenant_id, leaps.branch_id, leaps.staff_id)
-            order by 1, 2, 3
+            order by days.tenant_id, days.branch_id, days.staff_id
             limit 1
         ) as next_days
     )
@@ -163,4 +163,60 @@ having ({{ found }}) > 0
     {%- else -%}
         create index on {{ this }} ({{ columns }}) where {{ condition }}
     {%- endif -%}
+{%- endmacro %}
+
+{#- Rows a rule over single rows finds: (tenant_id, key). Needs the CTE tenants. -#}
+{% macro rows_of_rule(rule) -%}
+{%- set facts = counted_tables()[rule.table] -%}
+(
+    select
+        r.tenant_id,
+        r.{{ facts.key }} as key
+    from tenants
+    inner join {{ source('raw', rule.table) }} as r
+        on tenants.tenant_id = r.tenant_id and r.{{ facts.moment }} < tenants.{{ facts.as_of or 'as_of' }}
+    where {{ rule.condition }} and r.deleted_at is null
+)
+{%- endmacro %}
+
+{#- Rows whose moment has not come, counted by tenant: (tenant_id, key, rows_found). Those whose parent is unknown are told
+    of by that. `offset 0` keeps one range scan for each tenant. -#}
+{% macro rows_ahead(table, facts) -%}
+(
+    select
+        tenants.tenant_id,
+        ahead.key,
+        ahead.rows_found
+    from tenants
+    cross join lateral (
+        select
+            min(r.{{ facts.key }})::text as key,
+            count(*) as rows_found
+        from {{ source('raw', table) }} as r
+        where
+            r.tenant_id = tenants.tenant_id
+            and r.{{ facts.moment }} >= tenants.{{ facts.as_of or 'as_of' }}
+            and r.deleted_at is null
+            {% if facts.parent %}
+                and exists (
+                    select from {{ source('raw', facts.parent) }} as parents
+                    where
+                        parents.tenant_id = r.tenant_id
+                        and parents.{{ facts.parent_key }} = r.{{ facts.parent_key }}
+                        and parents.deleted_at is null
+                )
+            {% endif %}
+        offset 0
+    ) as ahead
+)
+{%- endmacro %}
+
+{#- A lead whose status is told without the moment at which it was reached. -#}
+{% macro lead_without_moment(prefix='') -%}
+(
+    ({{ prefix }}status = 'contacted' and {{ prefix }}contacted_at is null)
+    or ({{ prefix }}status = 'qualified' and {{ prefix }}qualified_at is null)
+    or ({{ prefix }}status = 'converted' and {{ prefix }}converted_at is null)
+    or ({{ prefix }}status = 'lost' and {{ prefix }}lost_at is null)
+)
 {%- endmacro %}

@@ -5,7 +5,7 @@ select
     problems.tenant_id,
     problems.key,
     problems.message
-from {{ ref('int_revenue__problems') }} as problems
+from {{ ref('data_problems') }} as problems
 where problems.kind = 'missing_exchange_rate' and exists (select from {{ model }} as m where m.tenant_id = problems.tenant_id)
 
 {% endtest %}

@@ -6,6 +6,7 @@
     contract={'enforced': true},
     indexes=[{'columns': ['tenant_id', 'activity_date', 'user_id', 'user_type']}],
     meta={'dirty': {'span': 'activity', 'column': 'activity_date'}},
+    post_hook="{{ index_of_odd_rows('tenant_id', 'not is_known_user') }}",
 ) }}
 
 with sessions_to_count as (
@@ -28,7 +29,8 @@ select
     count(*) as sessions,
     coalesce(sum(sessions_to_count.duration_seconds) filter (where sessions_to_count.duration_seconds >= 0), 0)
         as session_seconds,
-    count(*) filter (where sessions_to_count.duration_seconds >= 0) as timed_sessions
+    count(*) filter (where sessions_to_count.duration_seconds >= 0) as timed_sessions,
+    bool_and(users.user_id is not null) as is_known_user
 from sessions_to_count
 left join {{ ref('stg_users__users') }} as users
     on

@@ -4,6 +4,10 @@
     unique_key=['tenant_id', 'lead_id'],
     on_schema_change='fail',
     contract={'enforced': true},
+    post_hook=[
+        "{{ index_of_odd_rows('tenant_id', 'is_converted_before_created') }}",
+        "{{ index_of_odd_rows('tenant_id', lead_without_moment()) }}",
+    ],
     meta={'dirty': {
         'entity': 'lead',
         'column': 'lead_id',

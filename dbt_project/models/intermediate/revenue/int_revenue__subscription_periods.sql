@@ -6,6 +6,7 @@
     contract={'enforced': true},
     indexes=[{'columns': ['tenant_id', 'customer_id']}],
     meta={'dirty': {'entity': 'customer', 'column': 'customer_id'}},
+    post_hook="{{ index_of_odd_rows('tenant_id', 'is_rate_missing') }}",
 ) }}
 
 {%- set terms = {
