@@ -26,6 +26,7 @@ from orchestration.errors import MetricpressError
 from orchestration.marts.build import last_project_hash, row_counts
 from orchestration.marts.dbt import project_hash
 from orchestration.marts.plan import Request, make_plan
+from orchestration.marts.portfolio import read_reporting_currency, write_reporting_currency
 from orchestration.settings import Settings
 from orchestration.sources.files.load import LoadResult, load
 from orchestration.sources.files.options import LoadOptions
@@ -136,6 +137,10 @@ ORDERS = (
 )
 
 
+#: Of the portfolio: the tenants have euros, dollars and yen.
+REPORTING_CURRENCY = "USD"
+
+
 @dataclass(frozen=True)
 class SampleLoad:
     """One entry of sample_data/loads.toml: the rows it yields and how many of them the loader refuses."""
@@ -242,7 +247,9 @@ def _expect(entry: SampleLoad, result: LoadResult) -> None:
 
 
 def set_up_tenants(conn: Connection) -> None:
-    """Settings and targets of the demo's tenants. A tenant whose clock stands already is left as it is."""
+    """Settings and targets of the demo's tenants, and the currency of all; what is set is left alone."""
+    if read_reporting_currency(conn) is None:
+        write_reporting_currency(conn, REPORTING_CURRENCY)
     for tenant in TENANTS:
         if read_settings(conn, tenant.tenant_id)["clock_stops_at"] is not None:
             continue

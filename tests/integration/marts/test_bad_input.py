@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -58,6 +59,9 @@ def result(module_settings: Settings) -> BuildResult:
                 "values ('summer', %s, %s, %s)",
                 (session, session, f"2024-10-27T{moment}Z"),
             )
+        connection.execute(
+            "insert into raw.loads (table_name, files, rows_rejected) values ('calls', '{calls.csv}', 4)"
+        )
     return build(module_settings, as_of=date(2024, 10, 31))
 
 
@@ -132,6 +136,20 @@ def test_clock_change_day_is_one_day(marts: psycopg.Connection[Any]) -> None:
     assert days == [(date(2024, 10, 27), 3)]
 
 
+def test_freshness_tells_rows_of_one_tenant_and_rejections(marts: psycopg.Connection[Any]) -> None:
+    """All sessions belong to one of several tenants; subscriptions do not; loads refused four calls."""
+    found = marts.execute(
+        "select source_table, rows, is_in_one_tenant, round(largest_tenant_share, 2), rejected_rows"
+        " from marts.pipeline_freshness"
+        " where source_table in ('raw.sessions', 'raw.subscriptions', 'raw.calls') order by 1"
+    ).fetchall()
+    assert found == [
+        ("raw.calls", 0, False, None, 4),
+        ("raw.sessions", 3, True, 1, 0),
+        ("raw.subscriptions", 4, False, Decimal("0.50"), 0),
+    ]
+
+
 def test_unknown_status_is_refused_at_the_door(database: psycopg.Connection[Any]) -> None:
     with pytest.raises(psycopg.errors.CheckViolation, match="calls_status_known"):
         database.execute(
@@ -150,4 +168,4 @@ def test_missing_raw_table_is_named(settings: Settings) -> None:
 
 def test_empty_warehouse_builds(settings: Settings) -> None:
     marts = build(settings).marts
-    assert {mart for mart, rows in marts.items() if rows} == {"metric_catalogue"}
+    assert {mart for mart, rows in marts.items() if rows} == {"metric_catalogue", "pipeline_freshness"}

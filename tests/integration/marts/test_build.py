@@ -29,7 +29,9 @@ TABLES = """
     )
     from information_schema.columns
     join information_schema.tables using (table_schema, table_name)
-    where table_schema in ('intermediate', 'marts') and table_type = 'BASE TABLE'
+    where
+        table_schema in ('intermediate', 'marts') and table_type = 'BASE TABLE'
+        and (table_name, column_name) <> ('pipeline_freshness', 'built_at')
     group by 1
     order by 1
 """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from orchestration.errors import EXIT_USAGE
 from orchestration.marts.build import build
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
@@ -21,6 +24,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 START = datetime(2026, 3, 1, tzinfo=UTC)
 LAST_DAY = date(2026, 3, 20)
 TENANTS = ("one", "two", "unknown")
+COLUMNS = 80
 KEYS = {
     "users": "user_id", "sessions": "session_id", "activation_events": "event_id", "jobs": "job_id",
     "leads": "lead_id", "lead_status_changes": "change_id", "calls": "call_id",
@@ -201,7 +205,28 @@ def everything(connection: psycopg.Connection[Any]) -> dict[str, list[Any]]:
     }
 
 
-def test_bad_rows_add_up_and_follow_every_change(settings: Settings) -> None:
+def check_report(metricpress: Callable[..., Any]) -> None:
+    """The command tells the same, tenant by tenant, in 80 columns, and what concerns no single tenant."""
+    told = json.loads(metricpress("quality", "--json").stdout)
+    for table in told["tables"]:
+        of_table = [r for r in told["rules"] if all(r[c] == table[c] for c in ("tenant_id", "table_name"))]
+        assert table["rows_excluded"] == sum(rule["rows_excluded"] for rule in of_table)
+        assert table["raw_rows"] == table["rows_counted"] + table["rows_excluded"]
+    assert {"rows_of_unknown_tenants", "users_in_several_tenants"} <= {
+        row["kind"] for row in told["installation"]
+    }
+    shown = metricpress("quality", "--tenant", "one")
+    assert shown.returncode == 0
+    assert "session_of_unknown_user" not in shown.stdout  # told in words
+    assert "Sessions of users that raw.users does not hold" in shown.stdout
+    table = [line for line in shown.stdout.splitlines() if line.startswith(("one", "sessions", "table"))]
+    assert len(table) > 1
+    assert max(len(line) for line in table) <= COLUMNS
+    assert "two" not in {line.split(" ")[0] for line in shown.stdout.splitlines()}
+    assert metricpress("quality", "--tenant", "nobody").returncode == EXIT_USAGE
+
+
+def test_bad_rows_add_up_and_follow_every_change(settings: Settings, metricpress: Callable[..., Any]) -> None:
     met: set[str] = set()
     with connect(settings, autocommit=True) as connection:
         connection.execute(
@@ -236,5 +261,6 @@ def test_bad_rows_add_up_and_follow_every_change(settings: Settings) -> None:
             "select check_name, tenant_id from reporting.check_results "
             "where check_name like '%counted_rows%' and failed_rows > 0"
         ).fetchall()
+    check_report(metricpress)
     assert failed == []
     assert len(met) >= MUST_MEET, sorted(met)

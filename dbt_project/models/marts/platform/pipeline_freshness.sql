@@ -94,7 +94,7 @@ select
     coalesce(rules.rows_flagged, 0) as rows_flagged,
     coalesce(totals.tenants, 0) as tenants,
     totals.rows_of_largest_tenant::numeric / nullif(totals.raw_rows, 0) as largest_tenant_share,
-    totals.tenants = 1
+    coalesce(totals.tenants, 0) = 1
     and (select count(*) from {{ ref('stg_platform__tenants') }}) > 1 as is_in_one_tenant,
     case
         when tables.table_name <> 'users' then 0
