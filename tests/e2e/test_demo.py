@@ -103,6 +103,23 @@ def test_leads_and_calls_of_the_bank(marts: psycopg.Connection[Any]) -> None:
     assert found == (41_188, 4_640, 41_188, 41_184)
 
 
+def test_user_types_and_summary_agree_with_the_days(marts: psycopg.Connection[Any]) -> None:
+    """The users of all types are those of the day; a summary of a day is that day."""
+    other = marts.execute(
+        "select count(*) from marts.daily_metrics as d join marts.engagement_by_user_type as e"
+        " using (tenant_id, metric_date) where e.user_type = 'all' and"
+        " (d.dau, d.wau, d.mau, d.total_sessions) is distinct from (e.dau, e.wau, e.mau, e.sessions)"
+    ).fetchone()
+    assert other == (0,)
+    summaries = marts.execute(
+        "select s.value, d.total_calls from marts.executive_summary as s join marts.daily_metrics as d"
+        " on d.tenant_id = s.tenant_id and d.metric_date = s.period_start"
+        " where s.metric = 'total_calls' and s.period = 'day'"
+    ).fetchall()
+    assert summaries
+    assert all(value == calls for value, calls in summaries)
+
+
 def test_the_portfolio_adds_up_dollars_and_yen(home: Path, first: dict[str, Any]) -> None:
     """At the rates of the ECB of that day, 31 December 2024: 1.0389 dollars and 163.06 yen for a euro."""
     with connect(Settings(home=home, output_dir=home / "reports")) as owner:
