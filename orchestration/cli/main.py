@@ -35,6 +35,8 @@ COMMANDS = {
     "generate": ("orchestration.cli.generate", "Make data of any size from a seed."),
     "build": ("orchestration.cli.build", "Bring the marts up to date."),
     "backfill": ("orchestration.cli.build", "Build a range of days anew."),
+    "summary": ("orchestration.cli.summary", "Show every metric over any range of days."),
+    "restatements": ("orchestration.cli.restatements", "List published figures that later data changed."),
     "explain": ("orchestration.cli.explain", "Show what a figure is made of, down to the raw rows."),
     "quality": ("orchestration.cli.quality", "Tell which rows count, and which rule leaves out how many."),
     "subscriptions": ("orchestration.cli.subscriptions", "Add, list or remove report subscriptions."),

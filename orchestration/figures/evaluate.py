@@ -87,7 +87,7 @@ def evaluate(
         return {}
     measures = measures_of(model, expressions)
     counted = count(conn, clock, measures, spans)
-    formulas = _formulas_of(model, expressions)
+    formulas = formulas_of(model, expressions)
     margin = {"gross_margin": clock.gross_margin}
     records = [
         {"day": span.day, "has_ended": span.last <= clock.complete_date, **margin, **counted[span.day]}
@@ -183,7 +183,8 @@ def _first_day(clock: Clock, window: Window, span: Span) -> date:
     return span.last - timedelta(days=days - 1)
 
 
-def _formulas_of(model: str, expressions: Iterable[str]) -> dict[str, Formula]:
+def formulas_of(model: str, expressions: Iterable[str]) -> dict[str, Formula]:
+    """The columns in expressions that are made of others."""
     names = [name for expression in expressions for name in names_in(expression) if name not in CONSTANTS]
     entries = {name: lineage(model, name) for name in names}
     return {name: entry for name, entry in entries.items() if isinstance(entry, Formula)}

@@ -40,6 +40,7 @@ class Reading:
     numerator: str
     denominator: str | None
     spans: list[Span]
+    adds_days: bool = False
     unknown_part_hides_sum: bool = False
 
     @property
@@ -68,7 +69,10 @@ def reading(metric: Metric, clock: Clock, first: date, last: date, grain: str | 
         spans = [Span(last_day, last_day, last_day)]
     else:
         spans = each_day(max(first, clock.first_date or first), last_day)
-    return Reading("daily_metrics", metric.numerator, metric.denominator, spans, metric.aggregation == "sum")
+    return Reading(
+        "daily_metrics", metric.numerator, metric.denominator, spans,
+        adds_days=True, unknown_part_hides_sum=metric.aggregation == "sum",
+    )  # fmt: skip
 
 
 def recount(

@@ -128,9 +128,9 @@ _RESTATE = """
     ),
     recorded as (
         insert into reporting.restatements (
-            tenant_id, build_id, metric, grain, period_start, old_value, new_value
+            tenant_id, build_id, metric, grain, period_start, old_value, new_value, restated_at
         )
-        select tenant_id, %(build)s, metric, grain, period_start, old_value, new_value from restated
+        select tenant_id, %(build)s, metric, grain, period_start, old_value, new_value, now() from restated
         returning tenant_id
     )
     insert into reporting.restatement_causes (tenant_id, build_id, table_name, load_id)
