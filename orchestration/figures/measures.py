@@ -121,8 +121,10 @@ MEASURES: dict[str, Measure] = {
     "clients_coordinated_month_to_date": _distinct("collaborations", "client_id", window="month"),
     "vendors_collaborating": _distinct("vendors", "vendor_id"),
     "active_vendor_pairs": _distinct("active_pairs", "pair"),
-    "coordination_hours": _sum("collaborations", "hours"),
-    "timed_clients": _count("collaborations", "hours is not null"),
+    "coordination_hours": Measure(
+        "collaborations", "coalesce(sum(hours), 0)", "is_timed", "coalesce(hours, 0)"
+    ),
+    "timed_clients": _distinct("collaborations", "client_id", "is_timed"),
     "satisfaction_sum": _sum("satisfaction_scores", "score"),
     "satisfaction_scores": _count("satisfaction_scores", "score is not null"),
     # Customers and revenue
@@ -167,7 +169,7 @@ MEASURES: dict[str, Measure] = {
     "lasting_reactivation": _movement("reactivation", "not ends_in_span"),
     "starters_churned": _distinct("movements", "customer_id", "movement = 'churn' and paid_at_start"),
     "starters_mrr_at_end": _money("starters", "mrr", "side = 'end'"),
-    "starters_kept_mrr": _sum("starters", "kept_mrr"),
+    "starters_kept_mrr": Measure("starters", "coalesce(sum(kept_mrr), 0)", shows="coalesce(kept_mrr, 0)"),
     "unknown_mrr_days": _count("unknown_mrr_days"),
     # Operations
     "api_requests": _count("api_requests"),

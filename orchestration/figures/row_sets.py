@@ -198,7 +198,7 @@ ROW_SETS: dict[str, RowSet] = {
         "collaborations",
         """
         select
-            day, key, client_id,
+            day, key, client_id, is_timed,
             -- A client counts once, from its first creation to its last activity: on its first row.
             case
                 when is_timed and row_number() over (

@@ -11,6 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from orchestration.cli import restatements as command
+from orchestration.figures.restatements import read_restatements
 from orchestration.marts.build import build
 from orchestration.settings import Settings
 from orchestration.sources.files.load import LoadOptions, load
@@ -63,7 +65,12 @@ def deliver(connection: psycopg.Connection[Any], tenant: str, shown: dict[str, A
     )
 
 
-def test_published_figures_and_their_restatements(module_settings: Settings, tmp_path: Path) -> None:
+def test_published_figures_and_their_restatements(
+    module_settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with connect(module_settings, autocommit=True) as connection:
         generate(connection, GenerateOptions(tenants=2, days=60, sessions=2000, seed=7, end=LAST_DAY))
         one, other = (
@@ -105,6 +112,31 @@ def test_published_figures_and_their_restatements(module_settings: Settings, tmp
         ).fetchall()
         assert set(causes) == {(one, "sessions", loaded.load_id), (other, "calls", None)}
         assert connection.execute("select count(*) from build.consumed_loads").fetchone() == (0,)
+
+        # People are told where each figure stood, and only of what it can have changed by.
+        told = {
+            (row.tenant_id, row.metric, row.grain, row.period_start): row
+            for row in read_restatements(connection, date(2020, 1, 1)).restatements
+        }
+        assert told.keys() == expected.keys()
+        (place,) = told[(one, "dau", "day", date(2025, 3, 30))].published_in
+        assert place.startswith("report Daily ")
+        (place,) = told[(other, "calls_missed", "month", date(2025, 2, 1))].published_in
+        assert place.startswith("month closed ")
+        assert {(key[0], str(cause)) for key, row in told.items() for cause in row.causes} == {
+            (one, "late.csv into sessions"),
+            (other, "outside of metricpress into calls"),
+        }
+        assert read_restatements(connection, date(2020, 1, 1), other).restatements != []
+        assert read_restatements(connection, date(2999, 1, 1)).restatements == []
+        monkeypatch.setattr(command.Settings, "from_env", classmethod(lambda _: module_settings))
+        monkeypatch.setenv("COLUMNS", "80")
+        command.restatements("2020-01-01")
+        shown = capsys.readouterr().out
+        assert "after late.csv into sessions" in shown
+        assert max(map(len, shown.splitlines())) <= 80
+        command.restatements("2020-01-01", as_json=True)
+        assert len(json.loads(capsys.readouterr().out)) == len(expected)
 
         # Neither a full refresh nor a build with nothing new restates anything.
         build(module_settings, as_of=LAST_DAY, full_refresh=True)
