@@ -63,6 +63,23 @@
 )
 {%- endmacro %}
 
+{#- The same days as spans: (tenant_id, date_from, date_to). -#}
+{% macro changed_day_spans(models) -%}
+(
+    select
+        tenant_id,
+        lower(span) as date_from,
+        upper(span) - 1 as date_to
+    from (
+        select
+            tenant_id,
+            unnest(range_agg(daterange(metric_date, metric_date + 1))) as span
+        from {{ changed_days(models) }} as changed
+        group by tenant_id
+    ) as merged
+)
+{%- endmacro %}
+
 {#- Entities of which rows of the named models changed in this build, with the row's day: (tenant_id, entity_id, metric_date). -#}
 {% macro changed_entities(models) -%}
 (
@@ -102,7 +119,7 @@ exists (
 {{ context[dirty.macro](t) }}
     {%- else -%}
 {{ exceptions.raise_compiler_error(
-    "Model " ~ model.name ~ ": meta.dirty needs one of span, entity, tenant, changed or macro, found " ~ dirty
+    "Model " ~ model.name ~ ": meta.dirty needs one of span, entity, tenant, changed, macro or any_of, found " ~ dirty
 ) }}
     {%- endif -%}
 {%- endmacro %}

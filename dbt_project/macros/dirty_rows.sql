@@ -48,10 +48,51 @@
 {%- endif -%}
 {%- endmacro %}
 
-{#- Scope of int_calls__lead_days: rows of relation `t` (lead_id, metric_date) whose calls or whose lead changed. -#}
-{% macro calls_of_dirty_days_or_leads(t) -%}
+{#- Leads that reached a step (created, contacted, ...), by the tenant's day or, with `prefix` branch_, by the branch's:
+    on days that changed, or on all in a full build. The index is by the tenant's day, at most two from the branch's. -#}
+{% macro leads_with_step(step, prefix='') -%}
+{%- if is_incremental() -%}
 (
-    {{ dirty_scope({'span': 'calls', 'column': 'metric_date'}, t) }}
-    or {{ dirty_scope({'entity': 'lead', 'column': 'lead_id'}, t) }}
+    select in_span.*
+    from {{ changed_day_spans(['int_leads__reached']) }} as spans
+    cross join lateral (
+        select candidates.*
+        from {{ ref('int_leads__reached') }} as candidates
+        where
+            candidates.tenant_id = spans.tenant_id
+            {%- if prefix %}
+            and candidates.{{ step }}_date between spans.date_from - 2 and spans.date_to + 2
+            {%- endif %}
+            and candidates.{{ prefix }}{{ step }}_date between spans.date_from and spans.date_to
+        offset 0
+    ) as in_span
 )
+{%- else -%}
+(select known.* from {{ ref('int_leads__reached') }} as known where known.{{ prefix }}{{ step }}_date is not null)
+{%- endif -%}
+{%- endmacro %}
+
+{#- Leads created in a week, by the tenant's days or the branch's: in weeks that changed, or all in a full build. -#}
+{% macro leads_of_weeks(prefix='') -%}
+{%- if is_incremental() -%}
+(
+    select in_week.*
+    from {{ changed_days(['int_leads__reached']) }} as weeks
+    inner join {{ source('build', 'tenants') }} as tenants
+        on
+            weeks.tenant_id = tenants.tenant_id
+            and weeks.metric_date = {{ week_of('weeks.metric_date', 'tenants.week_start') }}
+    cross join lateral (
+        select candidates.*
+        from {{ ref('int_leads__reached') }} as candidates
+        where
+            candidates.tenant_id = weeks.tenant_id
+            and candidates.created_date between weeks.metric_date - 2 and weeks.metric_date + 8
+            and candidates.{{ prefix }}cohort_week = weeks.metric_date
+        offset 0
+    ) as in_week
+)
+{%- else -%}
+{{ ref('int_leads__reached') }}
+{%- endif -%}
 {%- endmacro %}

@@ -89,10 +89,17 @@
 
 {#-
     The target's rows that belong to the model's dirty scope, with their place in the table, as a relation. `offset 0` keeps an index scan for each span
-    and day: the planner would rather read the whole table once than look up as many days as it fears.
+    and day: the planner would rather read the whole table once than look up as many days as it fears. `any_of` is a list
+    of scopes: the rows of any of them.
 -#}
 {% macro rows_in_scope(dirty, target) -%}
-    {%- if 'span' in dirty -%}
+    {%- if 'any_of' in dirty -%}
+(
+        {%- for scope in dirty.any_of %}
+    select any_of.* from {{ rows_in_scope(scope, target) }} as any_of {{ 'union' if not loop.last }}
+        {%- endfor %}
+)
+    {%- elif 'span' in dirty -%}
 (
     select in_span.*
     from {{ dirty_spans(dirty.span) }} as spans

@@ -4,8 +4,11 @@
     unique_key=['tenant_id', 'lead_id', 'metric_date'],
     on_schema_change='fail',
     contract={'enforced': true},
-    indexes=[{'columns': ['tenant_id', 'lead_created_date']}],
-    meta={'dirty': {'macro': 'calls_of_dirty_days_or_leads', 'log': ['lead_created_date']}},
+    indexes=[{'columns': ['tenant_id', 'lead_created_date']}, {'columns': ['tenant_id', 'metric_date']}],
+    meta={'dirty': {
+        'any_of': [{'span': 'calls', 'column': 'metric_date'}, {'entity': 'lead', 'column': 'lead_id'}],
+        'log': ['lead_created_date'],
+    }},
 ) }}
 
 with calls_to_count as (

@@ -7,32 +7,34 @@
     meta={'dirty': {'changed': ['int_leads__reached'], 'column': 'metric_date'}},
 ) }}
 
+{% set steps = {
+    'created': 'new_leads', 'contacted': 'leads_contacted', 'qualified': 'leads_qualified',
+    'converted': 'leads_converted', 'lost': 'leads_lost',
+} %}
+
+with steps_by_day as (
+    {% for step in steps %}
+        select
+            leads.tenant_id,
+            leads.{{ step }}_date as metric_date,
+            {% for other, name in steps.items() %}
+                {{ 'count(*)' if other == step else '0' }} as {{ name }},
+            {% endfor %}
+            {{ 'count(*) filter (where leads.is_converted)' if step == 'created' else '0' }} as cohort_converted
+        from {{ leads_with_step(step) }} as leads
+        group by leads.tenant_id, leads.{{ step }}_date
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+)
+
 select
-    leads.tenant_id,
-    days.metric_date,
-    count(*) filter (where days.step = 'created') as new_leads,
-    count(*) filter (where days.step = 'contacted') as leads_contacted,
-    count(*) filter (where days.step = 'qualified') as leads_qualified,
-    count(*) filter (where days.step = 'converted') as leads_converted,
-    count(*) filter (where days.step = 'lost') as leads_lost,
-    count(*) filter (where days.step = 'created' and leads.is_converted) as cohort_converted
-from {{ ref('int_leads__reached') }} as leads
-cross join lateral unnest(
-    array['created', 'contacted', 'qualified', 'converted', 'lost'],
-    array[
-        leads.created_date,
-        leads.contacted_date,
-        leads.qualified_date,
-        leads.converted_date,
-        leads.lost_date
-    ]
-) as days (step, metric_date)
-{% if is_incremental() %}
-    inner join {{ changed_days(['int_leads__reached']) }} as dirty
-        on
-            leads.tenant_id = dirty.tenant_id
-            and days.metric_date = dirty.metric_date
-{% else %}
-    where days.metric_date is not null
-{% endif %}
-group by 1, 2
+    tenant_id,
+    metric_date,
+    sum(new_leads)::bigint as new_leads,
+    sum(leads_contacted)::bigint as leads_contacted,
+    sum(leads_qualified)::bigint as leads_qualified,
+    sum(leads_converted)::bigint as leads_converted,
+    sum(leads_lost)::bigint as leads_lost,
+    sum(cohort_converted)::bigint as cohort_converted
+from steps_by_day
+group by tenant_id, metric_date

@@ -8,6 +8,13 @@
         "{{ index_of_odd_rows('tenant_id', 'is_converted_before_created') }}",
         "{{ index_of_odd_rows('tenant_id', lead_without_moment()) }}",
     ],
+    indexes=[
+        {'columns': ['tenant_id', 'created_date']},
+        {'columns': ['tenant_id', 'contacted_date']},
+        {'columns': ['tenant_id', 'qualified_date']},
+        {'columns': ['tenant_id', 'converted_date']},
+        {'columns': ['tenant_id', 'lost_date']},
+    ],
     meta={'dirty': {
         'entity': 'lead',
         'column': 'lead_id',

@@ -8,39 +8,57 @@
     meta={'dirty': {'changed': ['int_leads__reached'], 'column': 'metric_date'}},
 ) }}
 
+{% set steps = ['contacted', 'qualified', 'converted', 'lost'] %}
+{% set of_created = {'new_leads': 'true'} %}
+{% for step in steps %}
+    {%- do of_created.update({step ~ '_leads': 'leads.is_' ~ step}) -%}
+{% endfor %}
+{% for status in ['new'] + steps %}
+    {%- do of_created.update({'status_' ~ status: "leads.status = '" ~ status ~ "'"}) -%}
+{% endfor %}
+
+with steps_by_day as (
+    select
+        leads.tenant_id,
+        leads.branch_id,
+        leads.staff_id,
+        leads.branch_created_date as metric_date,
+        {% for name, condition in of_created.items() %}
+            count(*) filter (where {{ condition }}) as {{ name }},
+        {% endfor %}
+        {% for step in steps %}
+            0 as {{ step }}_on_day{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ leads_with_step('created', 'branch_') }} as leads
+    group by leads.tenant_id, leads.branch_id, leads.staff_id, leads.branch_created_date
+    {% for step in steps %}
+        union all
+        select
+            leads.tenant_id,
+            leads.branch_id,
+            leads.staff_id,
+            leads.branch_{{ step }}_date as metric_date,
+            {% for name in of_created %}
+                0 as {{ name }},
+            {% endfor %}
+            {% for other in steps %}
+                {{ 'count(*)' if other == step else '0' }} as {{ other }}_on_day{{ ',' if not loop.last }}
+            {% endfor %}
+        from {{ leads_with_step(step, 'branch_') }} as leads
+        group by leads.tenant_id, leads.branch_id, leads.staff_id, leads.branch_{{ step }}_date
+    {% endfor %}
+)
+
 select
-    leads.tenant_id,
-    leads.branch_id,
-    leads.staff_id,
-    days.metric_date,
-    count(*) filter (where days.step = 'created') as new_leads,
-    {% for step in ['contacted', 'qualified', 'converted', 'lost'] %}
-        count(*) filter (where days.step = 'created' and leads.is_{{ step }}) as {{ step }}_leads,
+    tenant_id,
+    branch_id,
+    staff_id,
+    metric_date,
+    {% for name in of_created %}
+        sum({{ name }})::bigint as {{ name }},
     {% endfor %}
-    {% for status in ['new', 'contacted', 'qualified', 'converted', 'lost'] %}
-        count(*) filter (where days.step = 'created' and leads.status = '{{ status }}') as status_{{ status }},
+    {% for step in steps %}
+        sum({{ step }}_on_day)::bigint as {{ step }}_on_day{{ ',' if not loop.last }}
     {% endfor %}
-    count(*) filter (where days.step = 'contacted') as contacted_on_day,
-    count(*) filter (where days.step = 'qualified') as qualified_on_day,
-    count(*) filter (where days.step = 'converted') as converted_on_day,
-    count(*) filter (where days.step = 'lost') as lost_on_day
-from {{ ref('int_leads__reached') }} as leads
-cross join lateral unnest(
-    array['created', 'contacted', 'qualified', 'converted', 'lost'],
-    array[
-        leads.branch_created_date,
-        leads.branch_contacted_date,
-        leads.branch_qualified_date,
-        leads.branch_converted_date,
-        leads.branch_lost_date
-    ]
-) as days (step, metric_date)
-{% if is_incremental() %}
-    inner join {{ changed_days(['int_leads__reached']) }} as dirty
-        on
-            leads.tenant_id = dirty.tenant_id
-            and days.metric_date = dirty.metric_date
-{% else %}
-    where days.metric_date is not null
-{% endif %}
-group by 1, 2, 3, 4
+from steps_by_day
+group by tenant_id, branch_id, staff_id, metric_date

@@ -11,13 +11,7 @@ with cohorts as (
         leads.source,
         leads.branch_cohort_week as cohort_week,
         {{ lead_funnel_counts('leads') }}
-    from {{ ref('int_leads__reached') }} as leads
-    {% if is_incremental() %}
-        inner join {{ changed_days(['int_leads__reached']) }} as dirty
-            on
-                leads.tenant_id = dirty.tenant_id
-                and leads.branch_cohort_week = dirty.metric_date
-    {% endif %}
+    from {{ leads_of_weeks('branch_') }} as leads
     group by 1, 2, 3, 4
 )
 

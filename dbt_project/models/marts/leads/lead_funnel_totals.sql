@@ -12,13 +12,7 @@ with branch_cohorts as (
         'all' as source,
         leads.branch_cohort_week as cohort_week,
         {{ lead_funnel_counts('leads') }}
-    from {{ ref('int_leads__reached') }} as leads
-    {% if is_incremental() %}
-        inner join {{ changed_days(['int_leads__reached']) }} as dirty
-            on
-                leads.tenant_id = dirty.tenant_id
-                and leads.branch_cohort_week = dirty.metric_date
-    {% endif %}
+    from {{ leads_of_weeks('branch_') }} as leads
     group by leads.tenant_id, leads.branch_id, leads.branch_cohort_week
 ),
 
@@ -29,13 +23,7 @@ tenant_cohorts as (
         coalesce(leads.source, 'all') as source,
         leads.cohort_week,
         {{ lead_funnel_counts('leads') }}
-    from {{ ref('int_leads__reached') }} as leads
-    {% if is_incremental() %}
-        inner join {{ changed_days(['int_leads__reached']) }} as dirty
-            on
-                leads.tenant_id = dirty.tenant_id
-                and leads.cohort_week = dirty.metric_date
-    {% endif %}
+    from {{ leads_of_weeks() }} as leads
     group by grouping sets (
         (leads.tenant_id, leads.cohort_week, leads.source),
         (leads.tenant_id, leads.cohort_week)
