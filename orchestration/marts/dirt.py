@@ -327,22 +327,25 @@ def follow_clocks(conn: psycopg.Connection) -> None:
         on conflict do nothing
         """
     )
-    # A collaboration whose last activity was still ahead makes its pair active over days long closed.
+    # A last activity that was still ahead counts now: in the hours of the day of creation, and the pair stays active.
     conn.execute(
         """
         insert into spans
-        select
-            m.tenant_id, 'collaboration',
-            daterange(
-                (c.created_at at time zone n.timezone)::date,
-                (c.last_activity_at at time zone n.timezone)::date + 29, '[]'
-            )
+        select m.tenant_id, 'collaboration', changed.span
         from moved as m
         join next_tenants as n using (tenant_id)
         join raw.collaborations as c
             on c.tenant_id = m.tenant_id
             and c.last_activity_at >= m.old_as_of and c.created_at < c.last_activity_at
-        where isfinite(m.old_as_of)
+        cross join lateral (
+            values (
+                (c.created_at at time zone n.timezone)::date, (c.last_activity_at at time zone n.timezone)::date
+            )
+        ) as days (created, last_activity)
+        cross join lateral (
+            values (daterange(created, created, '[]')), (daterange(created + 30, last_activity + 30))
+        ) as changed (span)
+        where isfinite(m.old_as_of) and not isempty(changed.span)
         """
     )
     # A job counts on the day it started, with the outcome it had by as_of.
@@ -411,6 +414,13 @@ def merge_spans(conn: psycopg.Connection) -> None:
             t.tenant_id = spans.tenant_id
             and spans.domain = 'activity_window'
             and upper(span) < date '2199-01-01'
+        """
+    )
+    # A client counts to the end of the month from its first day in it on; a pair is active for 29 days at least.
+    conn.execute(
+        """
+        update spans set span = daterange(lower(span), upper(span) + 1)
+        where domain = 'collaboration' and upper(span) < date '2199-01-01'
         """
     )
     # Timezones lie up to 26 hours apart: a branch's local day is up to two days from the tenant's.

@@ -4,7 +4,9 @@
     unique_key=['tenant_id', 'lead_id', 'metric_date'],
     on_schema_change='fail',
     contract={'enforced': true},
-    meta={'dirty': {'macro': 'calls_of_dirty_days_or_leads'}},
+    meta={'dirty': {
+        'any_of': [{'span': 'calls', 'column': 'metric_date'}, {'entity': 'lead', 'column': 'lead_id'}],
+    }},
 ) }}
 
 with calls_to_check as (

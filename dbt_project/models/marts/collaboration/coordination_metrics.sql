@@ -1,169 +1,163 @@
 {{ config(
     unique_key=['tenant_id', 'metric_date'],
-    meta={'dirty': {'tenant': ['collaboration', 'satisfaction'], 'column': 'metric_date'}},
+    meta={'dirty': {'macro': 'coordination_scope', 'log': ['metric_date']}},
 ) }}
 
-with collaborations_by_day as (
-    select
-        collaborations.tenant_id,
-        collaborations.client_id,
-        collaborations.vendor_a_id,
-        collaborations.vendor_b_id,
-        collaborations.collaboration_type,
-        collaborations.created_at,
-        case when collaborations.last_activity_at < tenants.as_of then collaborations.last_activity_at
-        end as last_activity_at,
-        (collaborations.created_at at time zone tenants.timezone)::date as created_date,
-        tenants.timezone,
-        tenants.week_start
-    from {{ ref('stg_platform__tenants') }} as tenants
-    {% if is_incremental() %}
-        inner join {{ dirty_tenants(['collaboration', 'satisfaction']) }} as dirty
-            on tenants.tenant_id = dirty.tenant_id
-    {% endif %}
-    inner join {{ ref('stg_collaboration__collaborations') }} as collaborations
-        on
-            tenants.tenant_id = collaborations.tenant_id
-            and tenants.as_of > collaborations.created_at
-),
+{#- What a day adds, column by column: each part below fills some and leaves the others NULL. -#}
+{% set counts = [
+    'clients_coordinated', 'coordination_hours', 'timed_clients', 'clients_new_in_week', 'clients_new_in_month',
+    'vendors_collaborating', 'new_collaborations', 'active_pairs_change', 'satisfaction_sum', 'satisfaction_scores',
+] %}
 
-satisfaction_by_day as (
-    select
-        scores.tenant_id,
-        (scores.scored_at at time zone tenants.timezone)::date as metric_date,
-        coalesce(sum(scores.score) filter (where scores.score between 0 and 10), 0) as satisfaction_sum,
-        count(*) filter (where scores.score between 0 and 10) as satisfaction_scores
-    from {{ ref('stg_platform__tenants') }} as tenants
-    {% if is_incremental() %}
-        inner join {{ dirty_tenants(['collaboration', 'satisfaction']) }} as dirty
-            on tenants.tenant_id = dirty.tenant_id
-    {% endif %}
-    inner join {{ ref('stg_collaboration__satisfaction_scores') }} as scores
-        on
-            tenants.tenant_id = scores.tenant_id
-            and tenants.as_of > scores.scored_at
-    group by 1, 2
-),
-
-first_days as (
-    select
-        tenant_id,
-        min(created_date) as first_date
-    from collaborations_by_day
-    group by 1
-    union all
-    select
-        tenant_id,
-        min(metric_date) as first_date
-    from satisfaction_by_day
-    group by 1
-),
-
-tenant_days as (
+-- A month to date looks back to the first of the month, a pair is active for 29 days after its last activity.
+with spans as materialized (
     select
         tenants.tenant_id,
-        tenants.as_of_date,
+        tenants.timezone,
         tenants.week_start,
-        min(first_days.first_date) as first_date
+        tenants.as_of,
+        days.date_from,
+        days.date_to,
+        (days.date_from - 31)::timestamp at time zone tenants.timezone as seen_from,
+        least((days.date_to + 1)::timestamp at time zone tenants.timezone, tenants.as_of) as seen_to
     from {{ ref('stg_platform__tenants') }} as tenants
-    inner join first_days on tenants.tenant_id = first_days.tenant_id
-    group by 1, 2, 3
+    cross join lateral {{ first_coordination_day('tenants') }} as firsts
+    {% if is_incremental() %}
+        inner join {{ coordination_spans() }} as dirty on tenants.tenant_id = dirty.tenant_id
+        cross join lateral (
+            values (greatest(dirty.date_from, firsts.first_date), least(dirty.date_to, tenants.as_of_date))
+        ) as days (date_from, date_to)
+    {% else %}
+        cross join lateral (values (firsts.first_date, tenants.as_of_date)) as days (date_from, date_to)
+    {% endif %}
+    where firsts.first_date is not null and days.date_from <= days.date_to
 ),
 
-spine as (
+collaborations_seen as (
     select
-        tenant_days.tenant_id,
-        day::date as metric_date,
-        {{ week_of('day::date', 'tenant_days.week_start') }} as week,
-        {{ month_of('day::date') }} as month
-    from tenant_days
-    cross join lateral generate_series(
-        tenant_days.first_date::timestamp, tenant_days.as_of_date::timestamp, interval '1 day'
-    ) as day
+        spans.tenant_id,
+        spans.date_from,
+        spans.date_to,
+        spans.week_start,
+        seen.client_id,
+        seen.vendor_a_id,
+        seen.vendor_b_id,
+        seen.collaboration_type,
+        seen.created_at,
+        case when seen.last_activity_at < spans.as_of then seen.last_activity_at end as last_activity_at,
+        (seen.created_at at time zone spans.timezone)::date as created_date,
+        case when seen.last_activity_at < spans.as_of then (seen.last_activity_at at time zone spans.timezone)::date
+        end as last_activity_date
+    from spans
+    cross join lateral {{ collaborations_seen_in('spans') }} as seen
+),
+
+-- A client counts once, however many pairs work for it: from the first creation to the last activity.
+client_days as (
+    select
+        tenant_id,
+        date_from,
+        week_start,
+        client_id,
+        created_date as metric_date,
+        extract(
+            epoch from max(last_activity_at) filter (where last_activity_at >= created_at)
+            - min(created_at) filter (where last_activity_at >= created_at)
+        ) / 3600 as hours
+    from collaborations_seen
+    group by tenant_id, date_from, week_start, client_id, created_date
+),
+
+-- A client counts in a week or month from its first day in it on.
+client_days_in_order as (
+    select
+        tenant_id,
+        date_from,
+        metric_date,
+        hours,
+        {{ week_of('metric_date', 'week_start') }} as week,
+        lag(metric_date) over (partition by tenant_id, date_from, client_id order by metric_date) as previous_date
+    from client_days
 ),
 
 clients_by_day as (
     select
         tenant_id,
-        created_date as metric_date,
-        count(distinct client_id) as clients_coordinated
-    from collaborations_by_day
-    group by 1, 2
+        date_from,
+        metric_date,
+        count(*) as clients_coordinated,
+        sum(hours) as coordination_hours,
+        count(hours) as timed_clients,
+        count(*) filter (where previous_date is null or previous_date < week) as clients_new_in_week,
+        count(*) filter (
+            where previous_date is null or previous_date < {{ month_of('metric_date') }}
+        ) as clients_new_in_month
+    from client_days_in_order
+    group by tenant_id, date_from, metric_date
+),
+
+vendor_days as (
+    select distinct
+        seen.tenant_id,
+        seen.date_from,
+        seen.created_date as metric_date,
+        vendors.vendor_id
+    from collaborations_seen as seen
+    cross join lateral (values (seen.vendor_a_id), (seen.vendor_b_id)) as vendors (vendor_id)
+    where seen.created_date >= seen.date_from
+),
+
+vendors_by_day as (
+    select
+        tenant_id,
+        date_from,
+        metric_date,
+        count(*) as vendors_collaborating
+    from vendor_days
+    group by tenant_id, date_from, metric_date
 ),
 
 -- (a, b) and (b, a) on one client are one collaboration, also of two types; a vendor beside itself is no pair.
-pairs_by_day as (
+pair_days as (
     select
         tenant_id,
+        date_from,
         created_date as metric_date,
         client_id,
         vendor_a_id,
         vendor_b_id,
-        array_agg(distinct collaboration_type) as types
-    from collaborations_by_day
-    where vendor_a_id <> vendor_b_id
-    group by 1, 2, 3, 4, 5
-),
-
-new_by_day as (
-    select
-        tenant_id,
-        metric_date,
-        count(*) as new_collaborations
-    from pairs_by_day
-    group by 1, 2
-),
-
-new_by_type as (
-    select
-        pairs.tenant_id,
-        pairs.metric_date,
-        types.collaboration_type,
-        count(*) as collaborations
-    from pairs_by_day as pairs
-    cross join lateral unnest(pairs.types) as types (collaboration_type)
-    group by 1, 2, 3
+        collaboration_type,
+        -- one row of each pair and day is the first
+        row_number() over (
+            partition by tenant_id, date_from, created_date, client_id, vendor_a_id, vendor_b_id
+            order by collaboration_type
+        ) = 1 as is_first
+    from collaborations_seen
+    where created_date >= date_from and vendor_a_id <> vendor_b_id
+    group by tenant_id, date_from, created_date, client_id, vendor_a_id, vendor_b_id, collaboration_type
 ),
 
 types_by_day as (
     select
         tenant_id,
+        date_from,
         metric_date,
+        collaboration_type,
+        count(*) as collaborations,
+        count(*) filter (where is_first) as first_collaborations
+    from pair_days
+    group by tenant_id, date_from, metric_date, collaboration_type
+),
+
+new_by_day as (
+    select
+        tenant_id,
+        date_from,
+        metric_date,
+        sum(first_collaborations) as new_collaborations,
         jsonb_object_agg(collaboration_type, collaborations) as by_collaboration_type
-    from new_by_type
-    group by 1, 2
-),
-
-vendors_by_day as (
-    select
-        collaborations.tenant_id,
-        collaborations.created_date as metric_date,
-        count(distinct vendors.vendor_id) as vendors_collaborating
-    from collaborations_by_day as collaborations
-    cross join lateral (values (collaborations.vendor_a_id), (collaborations.vendor_b_id)) as vendors (vendor_id)
-    group by 1, 2
-),
-
--- A client counts once, however many pairs work for it: from the first creation to the last activity.
-client_hours as (
-    select
-        tenant_id,
-        created_date as metric_date,
-        client_id,
-        extract(epoch from max(last_activity_at) - min(created_at)) / 3600 as hours
-    from collaborations_by_day
-    where last_activity_at >= created_at
-    group by 1, 2, 3
-),
-
-hours_by_day as (
-    select
-        tenant_id,
-        metric_date,
-        sum(hours) as coordination_hours,
-        count(*) as timed_clients
-    from client_hours
-    group by 1, 2
+    from types_by_day
+    group by tenant_id, date_from, metric_date
 ),
 
 -- A pair is active from its creation to its last activity + 29 days. Its overlapping stretches are merged, so that
@@ -171,135 +165,120 @@ hours_by_day as (
 pair_stretches as (
     select
         tenant_id,
-        vendor_a_id,
-        vendor_b_id,
-        unnest(range_agg(daterange(
-            created_date,
-            greatest(created_date, (last_activity_at at time zone timezone)::date) + 30
-        ))) as stretch
-    from collaborations_by_day
+        date_from,
+        unnest(range_agg(
+            daterange(created_date, greatest(created_date, last_activity_date) + 30)
+            * daterange(date_from, date_to + 1)
+        )) as stretch
+    from collaborations_seen
     where vendor_a_id <> vendor_b_id
-    group by 1, 2, 3
-),
-
-stretch_ends as (
-    select
-        tenant_id,
-        lower(stretch) as metric_date,
-        1 as change
-    from pair_stretches
-    union all
-    select
-        tenant_id,
-        upper(stretch) as metric_date,
-        -1 as change
-    from pair_stretches
+    group by tenant_id, date_from, vendor_a_id, vendor_b_id
 ),
 
 pair_changes as (
     select
+        stretches.tenant_id,
+        stretches.date_from,
+        ends.metric_date,
+        sum(ends.change) as active_pairs_change
+    from pair_stretches as stretches
+    cross join lateral (
+        values (lower(stretches.stretch), 1), (upper(stretches.stretch), -1)
+    ) as ends (metric_date, change)
+    group by stretches.tenant_id, stretches.date_from, ends.metric_date
+),
+
+satisfaction_by_day as (
+    select
+        spans.tenant_id,
+        spans.date_from,
+        (scores.scored_at at time zone spans.timezone)::date as metric_date,
+        sum(scores.score) filter (where scores.score between 0 and 10) as satisfaction_sum,
+        count(*) filter (where scores.score between 0 and 10) as satisfaction_scores
+    from spans
+    cross join lateral {{ scores_given_in('spans') }} as scores
+    group by spans.tenant_id, spans.date_from, (scores.scored_at at time zone spans.timezone)::date
+),
+
+day_spine as (
+    select
+        spans.tenant_id,
+        spans.date_from,
+        day::date as metric_date
+    from spans
+    cross join lateral generate_series(
+        spans.date_from::timestamp, spans.date_to::timestamp, interval '1 day'
+    ) as day
+),
+
+parts as (
+    {{ coordination_part(counts, 'day_spine', []) }}
+    union all
+    {{ coordination_part(counts, 'clients_by_day', [
+        'clients_coordinated', 'coordination_hours', 'timed_clients', 'clients_new_in_week', 'clients_new_in_month'
+    ]) }}
+    union all
+    {{ coordination_part(counts, 'vendors_by_day', ['vendors_collaborating']) }}
+    union all
+    {{ coordination_part(counts, 'new_by_day', ['new_collaborations', 'by_collaboration_type']) }}
+    union all
+    {{ coordination_part(counts, 'pair_changes', ['active_pairs_change']) }}
+    union all
+    {{ coordination_part(counts, 'satisfaction_by_day', ['satisfaction_sum', 'satisfaction_scores']) }}
+),
+
+days as (
+    select
         tenant_id,
+        date_from,
         metric_date,
-        sum(change) as change
-    from stretch_ends
-    group by 1, 2
+        {% for count in counts -%}
+            coalesce(sum({{ count }}), 0) as {{ count }},
+        {% endfor -%}
+        (array_agg(by_collaboration_type) filter (where by_collaboration_type is not null))[1] as by_collaboration_type
+    from parts
+    group by tenant_id, date_from, metric_date
 ),
 
--- A client counts in a week or month from its first day in it on.
-first_day_in_week as (
+running as (
     select
-        tenant_id,
-        client_id,
-        {{ week_of('created_date', 'week_start') }} as week,
-        min(created_date) as metric_date
-    from collaborations_by_day
-    group by 1, 2, 3
-),
-
-first_in_week as (
-    select
-        tenant_id,
-        metric_date,
-        count(*) as clients
-    from first_day_in_week
-    group by 1, 2
-),
-
-first_day_in_month as (
-    select
-        tenant_id,
-        client_id,
-        {{ month_of('created_date') }} as month,
-        min(created_date) as metric_date
-    from collaborations_by_day
-    group by 1, 2, 3
-),
-
-first_in_month as (
-    select
-        tenant_id,
-        metric_date,
-        count(*) as clients
-    from first_day_in_month
-    group by 1, 2
+        days.tenant_id,
+        days.metric_date,
+        days.metric_date between spans.date_from and spans.date_to as is_in_span,
+        {% for count in counts -%}
+            days.{{ count }},
+        {% endfor -%}
+        days.by_collaboration_type,
+        sum(days.active_pairs_change) over (
+            partition by days.tenant_id, days.date_from order by days.metric_date
+        ) as active_vendor_pairs,
+        sum(days.clients_new_in_week) over (
+            partition by days.tenant_id, days.date_from, {{ week_of('days.metric_date', 'spans.week_start') }}
+            order by days.metric_date
+        ) as clients_coordinated_week_to_date,
+        sum(days.clients_new_in_month) over (
+            partition by days.tenant_id, days.date_from, {{ month_of('days.metric_date') }}
+            order by days.metric_date
+        ) as clients_coordinated_month_to_date
+    from days
+    inner join spans on days.tenant_id = spans.tenant_id and days.date_from = spans.date_from
 )
 
 select
-    spine.tenant_id,
-    spine.metric_date,
-    coalesce(clients_by_day.clients_coordinated, 0) as clients_coordinated,
-    coalesce(vendors_by_day.vendors_collaborating, 0) as vendors_collaborating,
-    coalesce(new_by_day.new_collaborations, 0) as new_collaborations,
-    (coalesce(sum(pair_changes.change) over (partition by spine.tenant_id order by spine.metric_date), 0))::bigint
-        as active_vendor_pairs,
-    coalesce(hours_by_day.coordination_hours, 0) as coordination_hours,
-    coalesce(hours_by_day.timed_clients, 0) as timed_clients,
-    hours_by_day.coordination_hours / nullif(hours_by_day.timed_clients, 0) as avg_coordination_hours,
-    (coalesce(
-        sum(first_in_week.clients) over (partition by spine.tenant_id, spine.week order by spine.metric_date), 0
-    ))::bigint as clients_coordinated_week_to_date,
-    (coalesce(
-        sum(first_in_month.clients) over (partition by spine.tenant_id, spine.month order by spine.metric_date), 0
-    ))::bigint as clients_coordinated_month_to_date,
-    coalesce(satisfaction_by_day.satisfaction_sum, 0) as satisfaction_sum,
-    coalesce(satisfaction_by_day.satisfaction_scores, 0) as satisfaction_scores,
-    satisfaction_by_day.satisfaction_sum / nullif(satisfaction_by_day.satisfaction_scores, 0)
-        as vendor_satisfaction,
-    coalesce(types_by_day.by_collaboration_type, '{}'::jsonb) as by_collaboration_type
-from spine
-left join clients_by_day
-    on
-        spine.tenant_id = clients_by_day.tenant_id
-        and spine.metric_date = clients_by_day.metric_date
-left join vendors_by_day
-    on
-        spine.tenant_id = vendors_by_day.tenant_id
-        and spine.metric_date = vendors_by_day.metric_date
-left join new_by_day
-    on
-        spine.tenant_id = new_by_day.tenant_id
-        and spine.metric_date = new_by_day.metric_date
-left join types_by_day
-    on
-        spine.tenant_id = types_by_day.tenant_id
-        and spine.metric_date = types_by_day.metric_date
-left join hours_by_day
-    on
-        spine.tenant_id = hours_by_day.tenant_id
-        and spine.metric_date = hours_by_day.metric_date
-left join pair_changes
-    on
-        spine.tenant_id = pair_changes.tenant_id
-        and spine.metric_date = pair_changes.metric_date
-left join first_in_week
-    on
-        spine.tenant_id = first_in_week.tenant_id
-        and spine.metric_date = first_in_week.metric_date
-left join first_in_month
-    on
-        spine.tenant_id = first_in_month.tenant_id
-        and spine.metric_date = first_in_month.metric_date
-left join satisfaction_by_day
-    on
-        spine.tenant_id = satisfaction_by_day.tenant_id
-        and spine.metric_date = satisfaction_by_day.metric_date
+    tenant_id,
+    metric_date,
+    clients_coordinated::bigint as clients_coordinated,
+    vendors_collaborating::bigint as vendors_collaborating,
+    new_collaborations::bigint as new_collaborations,
+    active_vendor_pairs::bigint as active_vendor_pairs,
+    coordination_hours,
+    timed_clients::bigint as timed_clients,
+    coordination_hours / nullif(timed_clients, 0) as avg_coordination_hours,
+    clients_coordinated_week_to_date::bigint as clients_coordinated_week_to_date,
+    clients_coordinated_month_to_date::bigint as clients_coordinated_month_to_date,
+    satisfaction_sum,
+    satisfaction_scores::bigint as satisfaction_scores,
+    satisfaction_sum / nullif(satisfaction_scores, 0) as vendor_satisfaction,
+    coalesce(by_collaboration_type, '{}'::jsonb) as by_collaboration_type
+from running
+where is_in_span
