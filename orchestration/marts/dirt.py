@@ -327,7 +327,8 @@ def follow_clocks(conn: psycopg.Connection) -> None:
         on conflict do nothing
         """
     )
-    # A last activity that was still ahead counts now: in the hours of the day of creation, and the pair stays active.
+    # A last activity that was still ahead counts now: in the hours of the day of creation, and its pair stays
+    # active for longer.
     conn.execute(
         """
         insert into spans
@@ -339,7 +340,8 @@ def follow_clocks(conn: psycopg.Connection) -> None:
             and c.last_activity_at >= m.old_as_of and c.created_at < c.last_activity_at
         cross join lateral (
             values (
-                (c.created_at at time zone n.timezone)::date, (c.last_activity_at at time zone n.timezone)::date
+                (c.created_at at time zone n.timezone)::date,
+                (c.last_activity_at at time zone n.timezone)::date
             )
         ) as days (created, last_activity)
         cross join lateral (
@@ -416,7 +418,7 @@ def merge_spans(conn: psycopg.Connection) -> None:
             and upper(span) < date '2199-01-01'
         """
     )
-    # A client counts to the end of the month from its first day in it on; a pair is active for 29 days at least.
+    # A client counts from its first day in a month to the end of it; a pair is active for 29 days at least.
     conn.execute(
         """
         update spans set span = daterange(lower(span), upper(span) + 1)
