@@ -4,7 +4,7 @@ BIN := .venv/bin
 DBT_PARSE := cd dbt_project && ../$(BIN)/dbt --quiet --warn-error parse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-fast lint bench clean
+.PHONY: help setup demo dev test test-fast test-long lint bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,10 @@ test: setup ## all tests, on the embedded PostgreSQL
 
 test-fast: setup ## tests without a database and without whole programs
 	@$(BIN)/pytest -m "not integration and not e2e"
+
+test-long: setup ## 300 fresh random histories of the marts (SEED=n repeats a run), planted bugs found by 25
+	@$(BIN)/pytest tests/integration/exact/test_differential.py -s --histories 300 $(if $(SEED),--histories-seed $(SEED))
+	@$(BIN)/pytest tests/integration/exact/test_planted_bugs.py -s --histories 25
 
 lint: setup ## ruff, mypy, sqlfluff, dbt parse; FIX=1 puts Python and SQL into form first
 ifdef FIX
