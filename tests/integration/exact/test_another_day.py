@@ -1,7 +1,7 @@
 """The same raw rows, settings and as_of give the same marts on whatever day they are built.
 
-Where libfaketime is installed (apt install libfaketime), a server runs 500 days ahead and the real build fills
-its marts; everywhere, no statement of a model may ask for the time.
+Where libfaketime is installed (apt install libfaketime), a server runs 500 days ahead and the real build
+fills its marts; everywhere, no statement of a model may ask for the time.
 """
 
 from __future__ import annotations
