@@ -115,11 +115,16 @@ exists (
     select from {{ changed_days(dirty.changed) }} as d
     where d.tenant_id = {{ t }}.tenant_id and d.metric_date = {{ t }}.{{ dirty.column }}
 )
+    {%- elif 'spans' in dirty -%}
+exists (
+    select from {{ spans_of(**dirty.spans) }} as d
+    where d.tenant_id = {{ t }}.tenant_id and {{ t }}.{{ dirty.column }} between d.date_from and d.date_to
+)
     {%- elif 'macro' in dirty -%}
 {{ context[dirty.macro](t) }}
     {%- else -%}
 {{ exceptions.raise_compiler_error(
-    "Model " ~ model.name ~ ": meta.dirty needs one of span, entity, tenant, changed, macro or any_of, found " ~ dirty
+    "Model " ~ model.name ~ ": meta.dirty needs one of span, spans, entity, tenant, changed, macro or any_of, found " ~ dirty
 ) }}
     {%- endif -%}
 {%- endmacro %}

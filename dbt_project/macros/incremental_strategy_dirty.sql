@@ -110,6 +110,17 @@
         offset 0
     ) as in_span
 )
+    {%- elif 'spans' in dirty -%}
+(
+    select in_span.*
+    from {{ spans_of(**dirty.spans) }} as spans
+    cross join lateral (
+        select t.*, t.ctid as place
+        from {{ target }} as t
+        where t.tenant_id = spans.tenant_id and t.{{ dirty.column }} between spans.date_from and spans.date_to
+        offset 0
+    ) as in_span
+)
     {%- elif 'changed' in dirty -%}
 (
     select on_day.*

@@ -38,7 +38,7 @@ TENANTS_OF_RATES = """
     )
     insert into spans
     select tenant_id, domain, daterange(%(first)s, %(last)s, '[]')
-    from tenants cross join unnest(array['billing', 'spend', 'revenue']) as domain
+    from tenants cross join unnest(array['billing', 'spend', 'finance']) as domain
 """
 
 #: Changes that reach days or entities only through what an earlier build derived.
@@ -70,24 +70,27 @@ SPREAD_THROUGH_MODELS: list[tuple[str, str]] = [
         """,
     ),
     (
-        # A rate is in force from its day to seven days later; a row is revalued where the next one begins.
+        # A rate is in force from its day to seven days later; terms are rated on the day they begin, and
+        # revalued on the day the next ones begin.
         "intermediate.int_revenue__subscription_periods",
         """
         insert into build.dirty_entities (tenant_id, kind, entity_id)
-        select distinct periods.tenant_id, 'customer', periods.customer_id
+        select tenants.tenant_id, 'customer', periods.customer_id
         from touched_rates as touched
+        cross join lateral unnest(touched.days) as span
         cross join build.tenants as tenants
-        join intermediate.int_revenue__subscription_periods as periods
-            on periods.tenant_id = tenants.tenant_id
-            and periods.currency <> tenants.currency
+        cross join lateral (
+            select p.customer_id, p.currency
+            from intermediate.int_revenue__subscription_periods as p
+            where p.tenant_id = tenants.tenant_id and p.first_date between lower(span) and upper(span) - 1
+            union
+            select p.customer_id, p.currency
+            from intermediate.int_revenue__subscription_periods as p
+            where p.tenant_id = tenants.tenant_id and p.end_date between lower(span) and upper(span) - 1
+        ) as periods
+        where
+            periods.currency <> tenants.currency
             and touched.currency in (periods.currency, tenants.currency)
-            and (
-                touched.days @> periods.rated_on
-                or (
-                    periods.valid_to < 'infinity'
-                    and touched.days @> (periods.valid_to at time zone tenants.timezone)::date
-                )
-            )
         on conflict do nothing
         """,
     ),
@@ -121,14 +124,23 @@ ENTITIES_BY_CLOCK: list[tuple[str, str]] = [
         "intermediate.int_revenue__subscription_periods",
         """
         insert into build.dirty_entities (tenant_id, kind, entity_id)
-        select distinct periods.tenant_id, 'customer', periods.customer_id
+        select moved.tenant_id, 'customer', periods.customer_id
         from moved
-        join intermediate.int_revenue__subscription_periods as periods
-            on periods.tenant_id = moved.tenant_id
-            and (
-                (periods.valid_from >= moved.old_as_of and periods.valid_from < moved.new_as_of)
-                or (periods.valid_to >= moved.old_as_of and periods.valid_to < moved.new_as_of)
-            )
+        cross join lateral (
+            select p.customer_id
+            from intermediate.int_revenue__subscription_periods as p
+            where
+                p.tenant_id = moved.tenant_id
+                and p.first_date between lower(moved.span) and upper(moved.span) - 1
+                and p.valid_from >= moved.old_as_of and p.valid_from < moved.new_as_of
+            union
+            select p.customer_id
+            from intermediate.int_revenue__subscription_periods as p
+            where
+                p.tenant_id = moved.tenant_id
+                and p.end_date between lower(moved.span) and upper(moved.span) - 1
+                and p.valid_to >= moved.old_as_of and p.valid_to < moved.new_as_of
+        ) as periods
         on conflict do nothing
         """,
     ),

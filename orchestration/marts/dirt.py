@@ -44,15 +44,19 @@ DOMAINS_OF_TABLE = {
     "invoices": ("billing",),
     "payments": ("billing",),
     "marketing_spend": ("spend",),
-    "finance_inputs": ("spend",),
+    "finance_inputs": ("finance",),
     "api_requests": ("operations",),
     "health_checks": ("operations",),
     "parties": ("platform",),
     "staff": ("platform",),
     "metric_targets": ("platform",),
 }
+#: revenue_days: days of revenue that no model's change tells of (whole tenants, forced days, the clock).
 DOMAINS = tuple(
-    sorted({d for domains in DOMAINS_OF_TABLE.values() for d in domains} | {"platform", "portfolio", "clock"})
+    sorted(
+        {d for domains in DOMAINS_OF_TABLE.values() for d in domains}
+        | {"platform", "portfolio", "revenue_days", "clock"}
+    )
 )
 
 #: Raw table -> kind of entity its changes dirty.
@@ -130,10 +134,16 @@ def spread_changes(conn: psycopg.Connection) -> None:
     conn.execute(
         """
         insert into spans
-        select taken.tenant_id, domains.domain, daterange(taken.date_from, taken.date_to, '[]')
+        select
+            taken.tenant_id, domains.domain,
+            -- The first month of finance decides where a tenant's months begin.
+            daterange(
+                taken.date_from, case domains.domain when 'finance' then %(last)s else taken.date_to end, '[]'
+            )
         from taken join domains using (table_name)
         where taken.tenant_id is not null and taken.date_from is not null
-        """
+        """,
+        {"last": LAST_DAY},
     )
     conn.execute(
         "create temporary table kinds on commit drop as "
@@ -177,7 +187,7 @@ def spread_changes(conn: psycopg.Connection) -> None:
         from taken join domains using (table_name)
         where
             taken.tenant_id is not null
-            and (taken.date_from is null or domains.domain in ('revenue', 'users', 'billing', 'spend'))
+            and (taken.date_from is null or domains.domain in ('revenue', 'users'))
         """,
         {"first": FIRST_DAY, "last": LAST_DAY},
     )
@@ -310,15 +320,11 @@ def follow_clocks(conn: psycopg.Connection) -> None:
         join raw.users as u on u.tenant_id = m.tenant_id and u.signed_up_at >= m.old_as_of
         where isfinite(m.old_as_of)
         union
+        -- A planned end that passes; every other boundary ahead stands in the periods.
         select m.tenant_id, 'customer', s.customer_id
         from moved as m
-        join raw.subscriptions as s on s.tenant_id = m.tenant_id
-        left join raw.subscription_changes as c
-            on c.tenant_id = s.tenant_id and c.subscription_id = s.subscription_id
-        where
-            isfinite(m.old_as_of)
-            and greatest(s.started_at, s.cancel_at, s.canceled_at, s.ended_at, s.trial_start, s.trial_end,
-                c.changed_at) >= m.old_as_of
+        join raw.subscriptions as s on s.tenant_id = m.tenant_id and s.cancel_at >= m.old_as_of
+        where isfinite(m.old_as_of)
         union
         select m.tenant_id, 'customer', c.customer_id
         from moved as m

@@ -101,6 +101,7 @@ running as (
         sum(plan_moments.unknown_change) over plan_so_far as plan_unknown_after,
         sum(greatest(plan_moments.rest, 0)) over moment as gains,
         sum(greatest(-plan_moments.rest, 0)) over moment as losses,
+        plan_moments.plan = min(plan_moments.plan) over moment as is_first_plan,
         sum(greatest(plan_moments.rest, 0)) over (
             partition by plan_moments.tenant_id, plan_moments.customer_id, plan_moments.moved_at
             order by plan_moments.rest desc, plan_moments.plan
@@ -142,12 +143,26 @@ states as (
 ),
 
 -- What one plan loses and another gains at one moment has moved between them, the largest first.
+-- That the customer began or ceased to pay stands in one row of the moment.
 moved as (
     select
         states.*,
+        case when states.is_first_plan then states.pays_after::integer - states.pays_before::integer else 0 end
+            as total_customers,
+        began.is_beginning and not states.has_paid as is_new,
+        began.is_beginning and states.has_paid as is_reactivation,
+        states.is_first_plan
+        and not states.pays_after
+        and case when states.is_unknown then states.pays_before else states.losses > 0 end as is_churn,
         greatest(least(states.gain, states.losses - states.gains_so_far + states.gain), 0) as transferred_in,
         greatest(least(states.loss, states.gains - states.losses_so_far + states.loss), 0) as transferred_out
     from states
+    cross join lateral (
+        select
+            states.is_first_plan
+            and not states.pays_before
+            and case when states.is_unknown then states.pays_after else states.gains > 0 end as is_beginning
+    ) as began
 )
 
 select
@@ -157,7 +172,11 @@ select
     moved.plan,
     (moved.moved_at at time zone moved.timezone)::date as movement_date,
     moved.is_unknown,
-    moved.plan_pays_after::integer - moved.plan_pays_before::integer as customers,
+    moved.total_customers,
+    moved.is_new::integer as new_customers,
+    moved.is_churn::integer as churned_customers,
+    moved.is_reactivation::integer as reactivated_customers,
+    moved.plan_pays_after::integer - moved.plan_pays_before::integer as paying_customers,
     trim_scale(case when not (moved.pays_before or moved.has_paid) then moved.gain else 0 end) as new_mrr,
     trim_scale(case when moved.pays_before then moved.gain - moved.transferred_in else 0 end) as expansion_mrr,
     trim_scale(case when moved.pays_after then moved.loss - moved.transferred_out else 0 end) as contraction_mrr,

@@ -4,8 +4,12 @@
     unique_key=['tenant_id', 'subscription_id', 'valid_from'],
     on_schema_change='fail',
     contract={'enforced': true},
-    indexes=[{'columns': ['tenant_id', 'customer_id']}],
-    meta={'dirty': {'entity': 'customer', 'column': 'customer_id'}},
+    indexes=[
+        {'columns': ['tenant_id', 'customer_id']},
+        {'columns': ['tenant_id', 'first_date']},
+        {'columns': ['tenant_id', 'end_date']},
+    ],
+    meta={'dirty': {'entity': 'customer', 'column': 'customer_id', 'log': ['first_date', 'end_date']}},
     post_hook="{{ index_of_odd_rows('tenant_id', 'is_rate_missing') }}",
 ) }}
 
@@ -27,6 +31,7 @@
     'trial_from',
     'trial_end',
     'uncommitted_from',
+    'canceled_at',
     'past_due_days',
     'timezone',
     'tenant_currency',
@@ -44,6 +49,7 @@ with subscriptions as materialized (
         {%- endfor %}
         subscriptions.started_at,
         subscriptions.trial_end,
+        subscriptions.canceled_at,
         tenants.timezone,
         tenants.currency as tenant_currency,
         tenants.past_due_days,
@@ -309,6 +315,7 @@ pieces as (
         {%- endfor %}
         limited.timezone,
         limited.tenant_currency,
+        limited.canceled_at,
         limited.ended_before_start,
         cuts.piece_from,
         lead(cuts.piece_from, 1, limited.row_to) over (
@@ -524,6 +531,8 @@ select
     customer_id,
     valid_from,
     valid_to,
+    (valid_from at time zone timezone)::date as first_date,
+    case when valid_to < 'infinity' then (valid_to at time zone timezone)::date end as end_date,
     effective_status as status,
     plan,
     currency,
@@ -551,6 +560,10 @@ select
     ) as begins_service,
     effective_status not in ('canceled', 'incomplete', 'incomplete_expired')
     and coalesce(next_status = 'canceled', valid_to < 'infinity') as ends_service,
+    coalesce(
+        valid_to = canceled_at and valid_from < valid_to
+        and effective_status not in ('canceled', 'incomplete', 'incomplete_expired'), false
+    ) as cancellation_requested,
     ended_before_start,
     original_amount > 0 and amount is null as is_rate_missing
 from revalued

@@ -2,9 +2,12 @@
     'new_mrr', 'expansion_mrr', 'contraction_mrr', 'churned_mrr', 'reactivation_mrr', 'paused_mrr', 'resumed_mrr',
     'fx_impact_mrr', 'transferred_in_mrr', 'transferred_out_mrr',
 ] %}
+{%- set scope = {
+    'models': ['int_revenue__plan_months'], 'domains': ['revenue_days'], 'grain': 'month', 'later': true,
+} %}
 {{ config(
     unique_key=['tenant_id', 'month', 'plan'],
-    meta={'dirty': {'tenant': ['revenue', 'clock'], 'column': 'month'}},
+    meta={'dirty': {'spans': scope, 'column': 'month'}},
 ) }}
 
 with tenants as materialized (
@@ -12,28 +15,30 @@ with tenants as materialized (
         tenants.tenant_id,
         tenants.as_of_date,
         tenants.complete_date
+        {%- if is_incremental() %},
+            spans.date_from as first_changed
+        {%- endif %}
     from {{ ref('stg_platform__tenants') }} as tenants
     {% if is_incremental() %}
-        inner join {{ dirty_tenants(['revenue', 'clock']) }} as dirty on tenants.tenant_id = dirty.tenant_id
+        inner join {{ spans_of(**scope) }} as spans on tenants.tenant_id = spans.tenant_id
     {% endif %}
 ),
 
 plan_months as materialized (
     select
-        days.tenant_id,
-        {{ month_of('days.metric_date') }} as month,
-        days.plan,
-        sum(days.mrr) as mrr,
-        sum(days.unknown) as unknown,
-        sum(days.unknown_begun + days.unknown_movements) as unknown_moves,
-        sum(days.paying_customers) as paying_customers,
-        sum(days.active_subscriptions) as active_subscriptions,
+        months.tenant_id,
+        months.month,
+        months.plan,
+        months.mrr,
+        months.unknown,
+        months.unknown_begun + months.unknown_movements as unknown_moves,
+        months.paying_customers,
+        months.active_subscriptions,
         {%- for movement in movements %}
-            sum(days.{{ movement }}) as {{ movement }}{{ ',' if not loop.last }}
+            months.{{ movement }}{{ ',' if not loop.last }}
         {%- endfor %}
-    from {{ ref('int_revenue__plan_days') }} as days
-    inner join tenants on days.tenant_id = tenants.tenant_id
-    group by days.tenant_id, {{ month_of('days.metric_date') }}, days.plan
+    from {{ ref('int_revenue__plan_months') }} as months
+    inner join tenants on months.tenant_id = tenants.tenant_id
 ),
 
 spine as (
@@ -98,3 +103,7 @@ select
     running.paying_customers,
     running.active_subscriptions
 from running
+{% if is_incremental() -%}
+    inner join tenants on running.tenant_id = tenants.tenant_id
+    where running.month >= tenants.first_changed
+{% endif %}

@@ -1,38 +1,26 @@
+{#- The day after a changed one belongs to it: a month begins with what stood at the end of the month before. -#}
+{%- set scope = {
+    'models': ['int_revenue__daily', 'int_billing__daily', 'int_billing__dunning', 'mrr_movements'],
+    'domains': ['revenue_days', 'finance'],
+    'grain': 'month',
+    'following': 1,
+} %}
 {{ config(
     unique_key=['tenant_id', 'month'],
-    meta={'dirty': {'tenant': ['revenue', 'billing', 'spend', 'clock'], 'column': 'month'}},
+    meta={'dirty': {'spans': scope, 'column': 'month'}},
 ) }}
 
 with tenants as materialized (
     select
         tenants.tenant_id,
-        tenants.timezone,
         tenants.currency,
         tenants.gross_margin,
-        tenants.as_of,
         tenants.as_of_date,
         tenants.complete_date
     from {{ ref('stg_platform__tenants') }} as tenants
     {% if is_incremental() %}
-        inner join {{ dirty_tenants(['revenue', 'billing', 'spend', 'clock']) }} as dirty
-            on tenants.tenant_id = dirty.tenant_id
+        where tenants.tenant_id in (select spans.tenant_id from {{ spans_of(**scope) }} as spans)
     {% endif %}
-),
-
-revenue_days as materialized (
-    select
-        daily.*,
-        {{ month_of('daily.metric_date') }} as month
-    from {{ ref('int_revenue__daily') }} as daily
-    inner join tenants on daily.tenant_id = tenants.tenant_id
-),
-
-billing_days as materialized (
-    select
-        daily.*,
-        {{ month_of('daily.metric_date') }} as month
-    from {{ ref('int_billing__daily') }} as daily
-    inner join tenants on daily.tenant_id = tenants.tenant_id
 ),
 
 finance as materialized (
@@ -55,42 +43,67 @@ finance as materialized (
     order by inputs.tenant_id, {{ month_of('inputs.told_for') }}, inputs.told_for desc
 ),
 
-all_months as (
-    select
-        tenant_id,
-        month
-    from revenue_days
-    union
-    select
-        tenant_id,
-        month
-    from billing_days
-    union
-    select
-        tenant_id,
-        month
-    from finance
-),
-
 first_months as (
     select
-        tenant_id,
-        min(month) as month
-    from all_months
-    group by tenant_id
+        tenants.tenant_id,
+        {{ month_of('least(revenue.first_date, billing.first_date, finances.first_date)') }} as month
+    from tenants
+    cross join lateral (
+        select min(daily.metric_date) as first_date
+        from {{ ref('int_revenue__daily') }} as daily
+        where daily.tenant_id = tenants.tenant_id
+    ) as revenue
+    cross join lateral (
+        select min(daily.metric_date) as first_date
+        from {{ ref('int_billing__daily') }} as daily
+        where daily.tenant_id = tenants.tenant_id
+    ) as billing
+    cross join lateral (
+        select min(finance.month) as first_date
+        from finance
+        where finance.tenant_id = tenants.tenant_id
+    ) as finances
 ),
 
 months as materialized (
     select
         first_months.tenant_id,
         months.month::date as month,
-        (months.month + interval '1 month')::timestamp at time zone tenants.timezone as ends_at,
+        (months.month + interval '1 month')::date - 1 as last_date,
         (months.month + interval '1 month')::date - 1 <= tenants.complete_date as is_complete
     from first_months
     inner join tenants on first_months.tenant_id = tenants.tenant_id
     cross join lateral generate_series(
         first_months.month::timestamp, {{ month_of('tenants.as_of_date') }}::timestamp, interval '1 month'
     ) as months (month)
+    {% if is_incremental() %}
+        inner join {{ spans_of(**scope) }} as spans
+            on
+                first_months.tenant_id = spans.tenant_id
+                and months.month::date between spans.date_from and spans.date_to
+    {% endif %}
+),
+
+revenue_days as materialized (
+    select
+        daily.*,
+        months.month
+    from months
+    cross join lateral {{ looked_up(
+        ref('int_revenue__daily'), 'days',
+        'days.tenant_id = months.tenant_id and days.metric_date between months.month and months.last_date'
+    ) }} as daily
+),
+
+billing_days as materialized (
+    select
+        daily.*,
+        months.month
+    from months
+    cross join lateral {{ looked_up(
+        ref('int_billing__daily'), 'days',
+        'days.tenant_id = months.tenant_id and days.metric_date between months.month and months.last_date'
+    ) }} as daily
 ),
 
 revenue_flows as materialized (
@@ -150,52 +163,12 @@ billing_stocks as materialized (
     order by billing_days.tenant_id, billing_days.month, billing_days.metric_date desc
 ),
 
-failed_invoices as materialized (
-    select
-        payments.tenant_id,
-        payments.invoice_id,
-        min(payments.attempted_at) as failed_at
-    from {{ ref('stg_revenue__payments') }} as payments
-    inner join tenants on payments.tenant_id = tenants.tenant_id and payments.attempted_at < tenants.as_of
-    where payments.status = 'failed' and payments.invoice_id is not null
-    group by payments.tenant_id, payments.invoice_id
-),
-
--- In dunning at the end of the month: an invoice of the subscription has failed to be collected and is still unpaid.
-dunning as materialized (
-    select
-        months.tenant_id,
-        months.month,
-        count(distinct invoices.subscription_id) as subscriptions_in_dunning
-    from months
-    inner join tenants on months.tenant_id = tenants.tenant_id
-    inner join {{ ref('stg_revenue__invoices') }} as invoices on months.tenant_id = invoices.tenant_id
-    left join failed_invoices
-        on invoices.tenant_id = failed_invoices.tenant_id and invoices.invoice_id = failed_invoices.invoice_id
-    where
-        invoices.subscription_id is not null
-        and invoices.issued_at < least(months.ends_at, tenants.as_of)
-        and (
-            failed_invoices.failed_at < least(months.ends_at, tenants.as_of)
-            or (
-                failed_invoices.failed_at is null
-                and invoices.next_attempt_at is not null
-                and invoices.attempt_count > 0
-            )
-        )
-        and (
-            invoices.status = 'open'
-            or (invoices.status = 'paid' and invoices.paid_at >= least(months.ends_at, tenants.as_of))
-        )
-    group by months.tenant_id, months.month
-),
-
 -- Each customer's month, read from the ledger: where it began, where it ended, what happened between.
 customer_months as (
     select
         movements.tenant_id,
         movements.customer_id,
-        {{ month_of('movements.movement_date') }} as month,
+        movements.month,
         (array_agg(movements.mrr_before order by movements.moved_at, kinds.place))[1] as mrr_at_start,
         (array_agg(movements.mrr_after order by movements.moved_at desc, kinds.place desc))[1] as mrr_at_end,
         coalesce(sum(movements.amount) filter (where movements.movement = 'new'), 0) as new_mrr,
@@ -209,10 +182,17 @@ customer_months as (
         coalesce(
             sum(movements.amount) filter (where movements.movement = 'reactivation' and not movements.intra_period), 0
         ) as lasting_reactivation_mrr,
-        bool_or(movements.movement = 'churn') as churned,
-        bool_or(movements.amount is null) as has_unknown
-    from {{ ref('mrr_movements') }} as movements
-    inner join tenants on movements.tenant_id = tenants.tenant_id
+        bool_or(movements.movement = 'churn') as churned
+    from (
+        select
+            movements.*,
+            months.month
+        from months
+        cross join lateral {{ looked_up(
+            ref('mrr_movements'), 'ledger',
+            'ledger.tenant_id = months.tenant_id and ledger.movement_date between months.month and months.last_date'
+        ) }} as movements
+    ) as movements
     cross join lateral (
         select
             case movements.movement
@@ -220,7 +200,7 @@ customer_months as (
                 when 'paused' then 5 when 'churn' then 6 else 3
             end as place
     ) as kinds
-    group by movements.tenant_id, movements.customer_id, {{ month_of('movements.movement_date') }}
+    group by movements.tenant_id, movements.customer_id, movements.month
 ),
 
 -- Rates of churn and retention look only at customers who paid at the start.
@@ -228,7 +208,6 @@ movements as materialized (
     select
         customer_months.tenant_id,
         customer_months.month,
-        bool_or(customer_months.has_unknown) as has_unknown,
         sum(customer_months.new_mrr) as new_mrr,
         sum(customer_months.expansion_mrr) as expansion_mrr,
         sum(customer_months.contraction_mrr) as contraction_mrr,
@@ -257,20 +236,31 @@ movements as materialized (
     group by customer_months.tenant_id, customer_months.month
 ),
 
+-- An amount that was not known for a part of the month leaves its movements untold.
+unknowns as materialized (
+    select
+        plan_months.tenant_id,
+        plan_months.month,
+        bool_or(plan_months.unknown_begun > 0 or plan_months.unknown_movements > 0) as has_unknown
+    from months
+    inner join {{ ref('int_revenue__plan_months') }} as plan_months
+        on months.tenant_id = plan_months.tenant_id and months.month = plan_months.month
+    group by plan_months.tenant_id, plan_months.month
+),
+
 joined as (
     select
         months.tenant_id,
         months.month,
         months.is_complete,
         tenants.gross_margin,
-        lag(stocks.mrr, 1, 0::numeric) over in_order as starting_mrr,
-        lag(stocks.mrr, 1, 0::numeric) over in_order is not null
+        starts.mrr as starting_mrr,
+        starts.mrr is not null
         and coalesce(revenue_flows.is_mrr_known, true)
-        and not coalesce(movements.has_unknown, false) as is_mrr_known,
-        coalesce(lag(revenue_stocks.total_customers) over in_order, 0) as starting_customers,
-        coalesce(
-            lag(revenue_stocks.active_subscriptions + revenue_stocks.past_due_subscriptions) over in_order, 0
-        ) as starting_subscriptions,
+        and not coalesce(unknowns.has_unknown, false) as is_mrr_known,
+        coalesce(revenue_starts.total_customers, 0) as starting_customers,
+        coalesce(revenue_starts.active_subscriptions + revenue_starts.past_due_subscriptions, 0)
+            as starting_subscriptions,
         coalesce(movements.new_mrr, 0) as new_mrr,
         coalesce(movements.expansion_mrr, 0) as expansion_mrr,
         coalesce(movements.contraction_mrr, 0) as contraction_mrr,
@@ -314,16 +304,22 @@ joined as (
     from months
     inner join tenants on months.tenant_id = tenants.tenant_id
     left join revenue_stocks on months.tenant_id = revenue_stocks.tenant_id and months.month = revenue_stocks.month
+    left join {{ ref('int_revenue__daily') }} as revenue_starts
+        on months.tenant_id = revenue_starts.tenant_id and revenue_starts.metric_date = months.month - 1
     cross join lateral (
         select case when revenue_stocks.tenant_id is null then 0 else revenue_stocks.mrr end as mrr
     ) as stocks
+    cross join lateral (
+        select case when revenue_starts.tenant_id is null then 0 else revenue_starts.mrr end as mrr
+    ) as starts
+    left join unknowns on months.tenant_id = unknowns.tenant_id and months.month = unknowns.month
     left join revenue_flows on months.tenant_id = revenue_flows.tenant_id and months.month = revenue_flows.month
     left join movements on months.tenant_id = movements.tenant_id and months.month = movements.month
     left join billing_flows on months.tenant_id = billing_flows.tenant_id and months.month = billing_flows.month
     left join billing_stocks on months.tenant_id = billing_stocks.tenant_id and months.month = billing_stocks.month
-    left join dunning on months.tenant_id = dunning.tenant_id and months.month = dunning.month
+    left join {{ ref('int_billing__dunning') }} as dunning
+        on months.tenant_id = dunning.tenant_id and months.month = dunning.month
     left join finance on months.tenant_id = finance.tenant_id and months.month = finance.month
-    window in_order as (partition by months.tenant_id order by months.month)
 ),
 
 -- A month in which an amount is not known has no sums of money; an unfinished one no rates of churn and retention.
