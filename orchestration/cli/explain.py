@@ -133,9 +133,10 @@ def _tell_parts(found: Explanation, with_rows: bool, text: Formatter) -> None:
         }
         for part in found.parts
     ]
+    is_ratio = any(part.side == "denominator" for part in found.parts)
     columns = [
         *(["metric"] if is_derived else []),
-        "part",
+        *(["part"] if is_ratio else []),
         "column",
         "counted",
         *(["rows"] if with_rows else []),
