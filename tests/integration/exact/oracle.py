@@ -237,3 +237,35 @@ def retention(tenant: Tenant) -> dict[tuple[Any, ...], Cell]:
                     cell.retained += mrr > 0
                     cell.mrr += mrr
     return cells
+
+
+def revenue(tenant: Tenant, month: date) -> dict[str, Any]:
+    """Figures of revenue_metrics that follow from who pays what at both ends of a month."""
+    after = date(month.year + month.month // 12, month.month % 12 + 1, 1)
+    begin, end = (datetime.combine(day, time(), tenant.zone) for day in (month, after))
+    is_complete = end <= tenant.as_of
+    customers = {s.customer for s in tenant.subscriptions}
+    starts = {customer: Fraction(mrr_at(tenant, customer, begin)) for customer in customers}
+    ends = {customer: Fraction(mrr_at(tenant, customer, min(end, tenant.as_of))) for customer in customers}
+    paying = sum(mrr > 0 for mrr in ends.values())
+    start, stop = sum(starts.values()), sum(ends.values())
+    stayed = sum(ends[customer] for customer, mrr in starts.items() if mrr)
+    kept = sum(min(ends[customer], mrr) for customer, mrr in starts.items())
+    return {
+        "is_complete": is_complete,
+        "starting_mrr": start,
+        "ending_mrr": stop,
+        "mrr": stop,
+        "arr": 12 * stop,
+        "paying_customers": paying,
+        "arpa": stop / paying if paying else None,
+        "nrr": stayed / start if start and is_complete else None,
+        "grr": kept / start if start and is_complete else None,
+        "mrr_growth_rate": (stop - start) / start if start and is_complete else None,
+        "new_customers": sum(
+            begin
+            <= min(s.start for s in tenant.subscriptions if s.customer == customer)
+            < min(end, tenant.as_of)
+            for customer in customers
+        ),
+    }

@@ -1,7 +1,8 @@
-"""Daily activity and cohort retention against a second reading of the rules (oracle.py), on random data.
+"""Daily activity, retention and months of revenue against a second reading of the rules (oracle.py).
 
 Zones with clock changes, both week starts, sessions at midnights, users of changing types; built in two
-steps, so that the second is incremental. MRR has its oracle in tests/integration/test_revenue_oracle.py.
+steps, so that the second is incremental. Full subscription histories have
+their own oracle in tests/integration/test_revenue_oracle.py.
 """
 
 from __future__ import annotations
@@ -173,3 +174,18 @@ def test_retention(marts: Any, tenants: list[Tenant]) -> None:
 def same(value: Any) -> Any:
     """A figure for comparison: rates are exact in the oracle and rounded at many digits in the database."""
     return None if value is None else round(float(value), 9)
+
+
+def test_revenue_of_months(marts: Any, tenants: list[Tenant]) -> None:
+    checked = 0
+    for tenant in tenants:
+        names = list(oracle.revenue(tenant, date(2025, 1, 1)))
+        for month, *values in marts.execute(
+            f"select month, {', '.join(names)} from marts.revenue_metrics where tenant_id = %s",
+            (tenant.key,),
+        ).fetchall():
+            found = {name: same(value) for name, value in zip(names, values, strict=True)}
+            expected = {name: same(value) for name, value in oracle.revenue(tenant, month).items()}
+            assert found == expected, (tenant.key, month)
+            checked += 1
+    assert checked >= 30
