@@ -27,6 +27,24 @@ from orchestration.warehouse.contract import TABLES
 _TENANT_FACTS = """name, timezone, currency, week_start, gross_margin, past_due_days, churn_on,
     activation_events, mau_window_days, retention_cohorts, clock_stops_at"""
 _CLOCK = "as_of, as_of_date, complete_date"
+#: Tenants that no build can compute, as rows of the mart data_problems: a timezone came past its check.
+_UNUSABLE_TENANTS = """
+    select
+        tenant_id, 'unknown_timezone' as kind, 'raw.tenants' as table_name, tenant_id as key,
+        'error' as severity,
+        'PostgreSQL does not know the timezone ' || quote_literal(timezone) as message,
+        'Give an IANA name such as Europe/Lisbon. The tenant''s marts stay as they are.' as remedy
+    from raw.tenants
+    where deleted_at is null and not raw.is_timezone(timezone)
+    union all
+    select
+        b.tenant_id, 'unknown_timezone', 'raw.branches', b.branch_id, 'error',
+        'PostgreSQL does not know the timezone ' || quote_literal(b.timezone),
+        'Give an IANA name such as Europe/Lisbon, or none. The tenant''s marts stay as they are.'
+    from raw.branches as b
+    join raw.tenants as t on t.tenant_id = b.tenant_id and t.deleted_at is null
+    where b.deleted_at is null and b.timezone is not null and not raw.is_timezone(b.timezone)
+"""
 
 
 @dataclass(frozen=True)
@@ -122,7 +140,7 @@ def _require_tenant(conn: psycopg.Connection, tenant: str) -> None:
 def _move_clocks(conn: psycopg.Connection, request: Request) -> None:
     """The tenants as they are now, each with its own as_of, in a temporary table beside build.tenants."""
     conn.execute(
-        """
+        f"""
         create temporary table next_tenants on commit drop as
         with asked as (
             select
@@ -130,10 +148,10 @@ def _move_clocks(conn: psycopg.Connection, request: Request) -> None:
                 coalesce(s.gross_margin, 1) as gross_margin,
                 s.past_due_days,
                 coalesce(s.churn_on, 'end') as churn_on,
-                coalesce(s.activation_events, '{file_upload,worklog_creation,report_generation}')
+                coalesce(s.activation_events, '{{file_upload,worklog_creation,report_generation}}')
                     as activation_events,
                 coalesce(s.mau_window_days, 30) as mau_window_days,
-                coalesce(s.retention_cohorts, '{first_activity,signup,first_payment}') as retention_cohorts,
+                coalesce(s.retention_cohorts, '{{first_activity,signup,first_payment}}') as retention_cohorts,
                 s.clock_stops_at,
                 least(
                     coalesce(
@@ -147,8 +165,8 @@ def _move_clocks(conn: psycopg.Connection, request: Request) -> None:
             left join reporting.tenant_settings as s on s.tenant_id = t.tenant_id
             where
                 t.deleted_at is null
-                -- One that came past the check of raw.tenants is told by unusable_tenants and left out.
-                and raw.is_timezone(t.timezone)
+                -- Told by unusable_tenants and left out.
+                and t.tenant_id not in (select tenant_id from ({_UNUSABLE_TENANTS}) as unusable)
                 and (%(tenant)s::text is null or t.tenant_id = %(tenant)s)
         )
         select
@@ -220,27 +238,20 @@ def _adopt_clocks(conn: psycopg.Connection) -> None:
 def unusable_tenants(conn: psycopg.Connection) -> list[dict[str, object]]:
     """Tenants that no build can compute, in the form of the mart data_problems."""
     with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(
-            """
-            select
-                tenant_id, 'unknown_timezone' as kind, 'raw.tenants' as table_name, tenant_id as key,
-                'error' as severity,
-                format('PostgreSQL does not know the timezone %s', quote_literal(timezone)) as message,
-                'Give an IANA name such as Europe/Lisbon. The tenant''s marts stay as they are.' as remedy
-            from raw.tenants
-            where deleted_at is null and not raw.is_timezone(timezone)
-            """
-        ).fetchall()
+        return cursor.execute(_UNUSABLE_TENANTS.encode()).fetchall()
 
 
 def pending(conn: psycopg.Connection) -> dict[str, object]:
     """What waits for a build: number of recorded changes and left-over spans; a cheap look for sensors."""
     with conn.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(
-            """
+            f"""
             select
                 exists (select from raw.changes) as has_changes,
-                exists (select from build.dirty_spans) as has_leftovers,
+                exists (
+                    select from build.dirty_spans
+                    where tenant_id not in (select tenant_id from ({_UNUSABLE_TENANTS}) as unusable)
+                ) as has_leftovers,
                 (select max(started_at) from build.builds where status = 'complete') as last_complete
             """
         ).fetchone()

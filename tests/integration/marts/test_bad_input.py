@@ -12,6 +12,7 @@ import pytest
 
 from orchestration.errors import MetricpressError
 from orchestration.marts.build import BuildResult, build
+from orchestration.marts.plan import pending
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 
@@ -24,6 +25,7 @@ TENANTS = {
     "odd": ("Europe/Lisbon", "EUR"),
     "summer": ("Europe/Lisbon", "EUR"),
     "lost": ("Mars/Olympus", "EUR"),
+    "half_lost": ("Europe/Lisbon", "EUR"),
 }
 SUBSCRIPTIONS = [
     # tenant, subscription, currency, started, ended
@@ -45,6 +47,12 @@ def result(module_settings: Settings) -> BuildResult:
                 (tenant, tenant, timezone, currency),
             )
         connection.execute("alter table raw.tenants enable trigger check_tenant")
+        connection.execute("alter table raw.branches disable trigger check_branch")
+        connection.execute(
+            "insert into raw.branches (tenant_id, branch_id, name, timezone) "
+            "values ('half_lost', 'crater', 'Crater', 'Moon/Tycho')"
+        )
+        connection.execute("alter table raw.branches enable trigger check_branch")
         for tenant, subscription, currency, started, ended in SUBSCRIPTIONS:
             connection.execute(
                 "insert into raw.subscriptions (tenant_id, subscription_id, customer_id, status, quantity, "
@@ -93,7 +101,7 @@ def test_missing_rate_names_currency_and_day_and_fails_its_tenant_only(
 
 
 def test_only_tenants_with_errors_fail(result: BuildResult) -> None:
-    assert result.failed_tenants == ["lost", "no_rate"]
+    assert result.failed_tenants == ["half_lost", "lost", "no_rate"]
 
 
 def test_unknown_timezone_is_named_and_leaves_the_others_alone(
@@ -106,6 +114,16 @@ def test_unknown_timezone_is_named_and_leaves_the_others_alone(
     assert marts.execute("select count(*) from marts.daily_metrics where tenant_id = 'lost'").fetchone() == (
         0,
     )
+
+
+def test_unknown_timezone_of_a_branch_holds_back_its_tenant_only(
+    result: BuildResult, marts: psycopg.Connection[Any], module_settings: Settings
+) -> None:
+    (problem,) = [p for p in result.problems if p["tenant_id"] == "half_lost"]
+    assert (problem["table_name"], problem["key"]) == ("raw.branches", "crater")
+    assert "Moon/Tycho" in problem["message"]
+    with connect(module_settings) as connection:
+        assert pending(connection)["has_leftovers"] is False
 
 
 def test_tenant_without_rows_has_no_days(marts: psycopg.Connection[Any]) -> None:

@@ -4,7 +4,11 @@
     unique_key=['tenant_id', 'user_id'],
     on_schema_change='fail',
     contract={'enforced': true},
-    indexes=[{'columns': ['tenant_id', 'account_id']}],
+    indexes=[
+        {'columns': ['tenant_id', 'account_id']},
+        {'columns': ['tenant_id', 'signed_up_date']},
+        {'columns': ['tenant_id', 'activated_date']},
+    ],
     meta={'dirty': {
         'entity': 'user',
         'column': 'user_id',
