@@ -23,24 +23,61 @@ with tenants as materialized (
     {% endif %}
 ),
 
-finance as materialized (
+finance_inputs as materialized (
     select distinct on (inputs.tenant_id, {{ month_of('inputs.told_for') }})
         inputs.tenant_id,
         {{ month_of('inputs.told_for') }} as month,
-        inputs.cash_balance * money.exchange_rate as cash_balance,
-        inputs.monthly_burn * money.exchange_rate as monthly_burn
+        inputs.told_for,
+        inputs.currency,
+        tenants.currency as tenant_currency,
+        inputs.cash_balance,
+        inputs.monthly_burn
     from tenants
     inner join {{ ref('stg_revenue__finance_inputs') }} as inputs
         on tenants.tenant_id = inputs.tenant_id and inputs.told_for <= tenants.as_of_date
-    left join {{ ref('int_billing__exchange_rates') }} as rates
-        on
-            inputs.tenant_id = rates.tenant_id
-            and inputs.currency = rates.currency
-            and inputs.told_for = rates.rated_on
-    cross join lateral (
-        select case when inputs.currency = tenants.currency then 1 else rates.exchange_rate end as exchange_rate
-    ) as money
     order by inputs.tenant_id, {{ month_of('inputs.told_for') }}, inputs.told_for desc
+),
+
+finance_rate_needs as (
+    select
+        currency,
+        told_for as rated_on
+    from finance_inputs
+    where currency <> tenant_currency
+    union
+    select
+        tenant_currency as currency,
+        told_for as rated_on
+    from finance_inputs
+    where currency <> tenant_currency
+),
+
+finance_rates as materialized (
+    select
+        in_force.currency,
+        in_force.rated_on,
+        in_force.units_per_eur
+    from {{ rates_in_force('finance_rate_needs') }} as in_force
+),
+
+finance as materialized (
+    select
+        inputs.tenant_id,
+        inputs.month,
+        inputs.cash_balance * money.exchange_rate as cash_balance,
+        inputs.monthly_burn * money.exchange_rate as monthly_burn
+    from finance_inputs as inputs
+    left join finance_rates as own_rates
+        on inputs.currency = own_rates.currency and inputs.told_for = own_rates.rated_on
+    left join finance_rates as tenant_rates
+        on inputs.tenant_currency = tenant_rates.currency and inputs.told_for = tenant_rates.rated_on
+    cross join lateral (
+        select
+            case
+                when inputs.currency = inputs.tenant_currency then 1
+                else trim_scale(tenant_rates.units_per_eur / own_rates.units_per_eur)
+            end as exchange_rate
+    ) as money
 ),
 
 first_months as (
