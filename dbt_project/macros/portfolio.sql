@@ -31,14 +31,28 @@
 
 {#- Days to add up anew: those on which a tenant's row changed, and those other rates or another currency touch. -#}
 {% macro portfolio_scope(t) -%}
-(
-    exists (
-        select from {{ changed_days(['daily_metrics']) }} as d
-        where d.metric_date = {{ t }}.metric_date
-    )
-    or exists (
-        select from {{ dirty_spans('portfolio') }} as d
-        where {{ t }}.metric_date between d.date_from and d.date_to
-    )
+{{ t }}.metric_date in (
+    select changed.metric_date
+    from {{ changed_days(['daily_metrics']) }} as changed
+    union all
+    select day::date as metric_date
+    from {{ dirty_spans('portfolio') }} as spans
+    cross join (
+        select
+            min(days.metric_date) as first_date,
+            max(days.metric_date) as last_date
+        from (
+            select metric_date
+            from {{ ref('daily_metrics') }}
+            union all
+            select metric_date
+            from {{ this }}
+        ) as days
+    ) as known
+    cross join lateral generate_series(
+        greatest(spans.date_from, known.first_date)::timestamp,
+        least(spans.date_to, known.last_date)::timestamp,
+        interval '1 day'
+    ) as day
 )
 {%- endmacro %}

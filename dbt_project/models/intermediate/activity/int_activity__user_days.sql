@@ -6,7 +6,7 @@
     contract={'enforced': true},
     indexes=[{'columns': ['tenant_id', 'activity_date', 'user_id', 'user_type']}],
     meta={'dirty': {'span': 'activity', 'column': 'activity_date'}},
-    post_hook="{{ index_of_odd_rows('tenant_id', 'not is_known_user') }}",
+    post_hook="{{ index_of_odd_rows('tenant_id, activity_date', 'not is_known_user') }}",
 ) }}
 
 with sessions_to_count as (

@@ -169,9 +169,8 @@ found as (
     {{ found(
         'session_of_unknown_user', 'sessions', 'Sessions of users that raw.users does not hold',
         'Load the users. The sessions and their users are counted, those without a user_type under (none).',
-        '(select days.tenant_id, days.user_id as key, days.sessions from tenants inner join '
-            ~ ref('int_activity__user_days')
-            ~ ' as days on tenants.tenant_id = days.tenant_id where not days.is_known_user)',
+        '(select days.tenant_id, days.first_user_id as key, days.sessions from tenants inner join '
+            ~ ref('int_quality__sessions_of_unknown_users') ~ ' as days on tenants.tenant_id = days.tenant_id)',
         found='sum(f.sessions)'
     ) }}
     union all

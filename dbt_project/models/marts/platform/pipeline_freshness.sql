@@ -63,7 +63,7 @@ shared_users as (
         from {{ source('raw', 'users') }}
         where deleted_at is null
         {% if is_incremental() %}
-            and (select count(*) > 0 from {{ dirty_entities('user') }} as dirty)
+            and (select count(dirty.entity_id) > 0 from {{ dirty_entities('user') }} as dirty)
         {% endif %}
         group by user_id
         having min(tenant_id) <> max(tenant_id)
@@ -99,8 +99,12 @@ select
     case
         when tables.table_name <> 'users' then 0
         {% if is_incremental() %}
-            when (select count(*) = 0 from {{ dirty_entities('user') }} as dirty)
-                then (select old.users_in_several_tenants from {{ this }} as old where old.source_table = 'raw.users')
+            when (select count(dirty.entity_id) = 0 from {{ dirty_entities('user') }} as dirty)
+                then (
+                    select old.users_in_several_tenants
+                    from {{ this }} as old
+                    where old.source_table = 'raw.users'
+                )
         {% endif %}
         else (select shared_users.users from shared_users)
     end as users_in_several_tenants,
