@@ -96,3 +96,22 @@
 {{ ref('int_leads__reached') }}
 {%- endif -%}
 {%- endmacro %}
+
+{#- Rows of a relation on the days that changed in the models before; `day` is its column, with an index behind
+    tenant_id. -#}
+{% macro rows_of_changed_days(relation, models, day) -%}
+{%- if is_incremental() -%}
+(
+    select on_day.*
+    from {{ changed_days(models) }} as days
+    cross join lateral (
+        select candidates.*
+        from {{ relation }} as candidates
+        where candidates.tenant_id = days.tenant_id and candidates.{{ day }} = days.metric_date
+        offset 0
+    ) as on_day
+)
+{%- else -%}
+{{ relation }}
+{%- endif -%}
+{%- endmacro %}

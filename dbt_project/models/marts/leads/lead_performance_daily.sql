@@ -13,7 +13,7 @@
     'contacted_on_day', 'qualified_on_day', 'converted_on_day', 'lost_on_day',
 ] %}
 {% set call_counts = ['total_calls', 'calls_completed', 'calls_interested'] %}
-{% set dirty_days = changed_days(['int_leads__staff_days', 'int_calls__staff_days', 'int_calls__lead_days']) %}
+{% set models = ['int_leads__staff_days', 'int_calls__staff_days', 'int_calls__lead_days'] %}
 
 with leads_by_branch as (
     select
@@ -23,13 +23,7 @@ with leads_by_branch as (
             sum(leads.{{ count }})::bigint as {{ count }},
         {% endfor %}
         leads.metric_date
-    from {{ ref('int_leads__staff_days') }} as leads
-    {% if is_incremental() %}
-        inner join {{ dirty_days }} as dirty
-            on
-                leads.tenant_id = dirty.tenant_id
-                and leads.metric_date = dirty.metric_date
-    {% endif %}
+    from {{ rows_of_changed_days(ref('int_leads__staff_days'), models, 'metric_date') }} as leads
     group by leads.tenant_id, leads.branch_id, leads.metric_date
 ),
 
@@ -41,13 +35,7 @@ calls_by_branch as (
             sum(calls.{{ count }})::bigint as {{ count }},
         {% endfor %}
         calls.metric_date
-    from {{ ref('int_calls__staff_days') }} as calls
-    {% if is_incremental() %}
-        inner join {{ dirty_days }} as dirty
-            on
-                calls.tenant_id = dirty.tenant_id
-                and calls.metric_date = dirty.metric_date
-    {% endif %}
+    from {{ rows_of_changed_days(ref('int_calls__staff_days'), models, 'metric_date') }} as calls
     group by calls.tenant_id, calls.branch_id, calls.metric_date
 ),
 
@@ -59,13 +47,7 @@ calls_of_leads as (
         sum(calls.total_calls)::bigint as lead_calls,
         count(distinct calls.lead_id) as called_leads,
         count(distinct calls.lead_id) filter (where calls.calls_interested > 0) as interested_leads
-    from {{ ref('int_calls__lead_days') }} as calls
-    {% if is_incremental() %}
-        inner join {{ dirty_days }} as dirty
-            on
-                calls.tenant_id = dirty.tenant_id
-                and calls.lead_created_date = dirty.metric_date
-    {% endif %}
+    from {{ rows_of_changed_days(ref('int_calls__lead_days'), models, 'lead_created_date') }} as calls
     group by calls.tenant_id, calls.branch_id, calls.lead_created_date
 ),
 

@@ -4,7 +4,7 @@
     meta={'dirty': {'changed': ['int_calls__staff_days', 'int_leads__staff_days'], 'column': 'metric_date'}},
 ) }}
 
-{% set dirty_days = changed_days(['int_calls__staff_days', 'int_leads__staff_days']) %}
+{% set models = ['int_calls__staff_days', 'int_leads__staff_days'] %}
 
 with calls_to_show as (
     select
@@ -19,13 +19,7 @@ with calls_to_show as (
         calls.call_seconds,
         calls.timed_calls,
         calls.calls_interested
-    from {{ ref('int_calls__staff_days') }} as calls
-    {% if is_incremental() %}
-        inner join {{ dirty_days }} as dirty
-            on
-                calls.tenant_id = dirty.tenant_id
-                and calls.metric_date = dirty.metric_date
-    {% endif %}
+    from {{ rows_of_changed_days(ref('int_calls__staff_days'), models, 'metric_date') }} as calls
 ),
 
 leads_to_show as (
@@ -38,13 +32,7 @@ leads_to_show as (
         leads.converted_leads,
         leads.converted_on_day,
         leads.lost_on_day
-    from {{ ref('int_leads__staff_days') }} as leads
-    {% if is_incremental() %}
-        inner join {{ dirty_days }} as dirty
-            on
-                leads.tenant_id = dirty.tenant_id
-                and leads.metric_date = dirty.metric_date
-    {% endif %}
+    from {{ rows_of_changed_days(ref('int_leads__staff_days'), models, 'metric_date') }} as leads
 ),
 
 counted as (
