@@ -26,19 +26,28 @@ def definitions() -> list[dict[str, Any]]:
     return entries
 
 
+def expression(part: dict[str, Any]) -> str:
+    """What is read: a value, or a quotient."""
+    return part.get("value") or f"{bracketed(part['numerator'])} / {bracketed(part['denominator'])}"
+
+
+def bracketed(text: str) -> str:
+    """An operand of a quotient."""
+    return text if re.fullmatch(r"\w+", text) else f"({text})"
+
+
 def source(entry: dict[str, Any]) -> str:
     """Where the value is read."""
-    expression = entry.get("value") or f"{entry.get('numerator')} / {entry.get('denominator')}"
-    daily = f"`daily_metrics`: {expression}"
-    monthly = f"`revenue_metrics.{entry['month']['value']}`" if entry.get("month") else ""
-    if entry.get("grains") == ["month"]:
-        return monthly
-    return f"{daily}; months: {monthly}" if monthly else daily
+    if entry["aggregation"] == "derived":
+        return f"other metrics: {expression(entry)}"
+    told = f"`{entry.get('model', 'daily_metrics')}`: {expression(entry)}"
+    return f"{told}; months: `revenue_metrics`: {expression(entry['month'])}" if entry.get("month") else told
 
 
 def aggregation(entry: dict[str, Any]) -> str:
     """How days become longer periods."""
-    grains = entry.get("grains", ["day", "week", "month"])
+    monthly = entry.get("model") == "revenue_metrics"
+    grains = entry.get("grains") or (["month"] if monthly else ["day", "week", "month"])
     if grains == ["day"]:
         return "told by day only"
     if grains == ["month"]:
@@ -48,7 +57,16 @@ def aggregation(entry: dict[str, Any]) -> str:
         "last": "the last day of the period",
         "recount": f"counted anew over the period (`{entry.get('week')}`, `{entry.get('month_to_date')}`)",
         "ratio": "ratio of the summed parts",
+        "derived": "computed from the metrics of the same period",
     }[entry["aggregation"]] + ("" if len(grains) == 3 else f"; for {' and '.join(grains)}")
+
+
+def drill_down(entry: dict[str, Any]) -> str:
+    """The dimensions, each with where it is read."""
+    parts = entry.get("dimensions", {})
+    return "; ".join(
+        f"{name} (`{part['model']}`: {expression(part)})" for name, part in sorted(parts.items())
+    )
 
 
 def render() -> str:
@@ -65,6 +83,7 @@ def render() -> str:
         domains=list(dict.fromkeys(entry["domain"] for entry in metrics)),
         source=source,
         aggregation=aggregation,
+        drill_down=drill_down,
         direction=DIRECTION,
     )
 

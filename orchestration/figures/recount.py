@@ -71,7 +71,7 @@ def reading(metric: Metric, clock: Clock, first: date, last: date, grain: str | 
         spans = each_day(max(first, clock.first_date or first), last_day)
     return Reading(
         "daily_metrics", metric.numerator, metric.denominator, spans,
-        adds_days=True, unknown_part_hides_sum=metric.aggregation == "sum",
+        adds_days=True, unknown_part_hides_sum=metric.aggregation != "last",
     )  # fmt: skip
 
 

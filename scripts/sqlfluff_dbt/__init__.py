@@ -6,11 +6,26 @@ that needs a database or a parsed project.
 
 from __future__ import annotations
 
+import re
+from types import SimpleNamespace
 from typing import Any
 
 import yaml
 from jinja2.runtime import Macro
 from sqlfluff.core.templaters.builtins.dbt import MacroReturn
+
+#: Templates are rendered as dbt parses them: nothing is known yet of other models.
+execute = False
+
+#: What macros take from Python's standard library.
+modules = SimpleNamespace(re=re)
+
+
+def _refuse(message: str) -> None:
+    raise ValueError(message)
+
+
+exceptions = SimpleNamespace(raise_compiler_error=_refuse)
 
 
 def fromyaml(text: str, default: Any = None) -> Any:

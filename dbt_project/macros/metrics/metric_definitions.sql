@@ -1,17 +1,25 @@
 {#-
-    The metrics: one entry each. From here come metric_catalogue, metric_timeseries and executive_summary.
+    The metrics: one entry each. From here come metric_catalogue, metric_timeseries, executive_summary and
+    docs/metrics.md, which tells how to add one. A wrong entry stops dbt with its name (metric_checks.sql).
 
     metric, title, description, formula  texts; the metric's name is its key everywhere
     edge_cases                           what the formula does not say, where there is something
     domain, owner                        section of reports; role that answers for it
-    unit, format, direction              see metric_vocabulary below
+    unit, format, direction              see metric_vocabulary in metric_checks.sql
     aggregation                          how days become weeks and months: sum, last (day of the period), recount
-                                         (columns that count the period anew), ratio (of summed parts)
-    value                                expression over daily_metrics (sum, last, recount)
-    numerator, denominator               expressions over daily_metrics (ratio)
-    week, month_to_date                  recount: columns of daily_metrics that count the week or month so far
+                                         (columns that count the period anew), ratio (of summed parts); or derived:
+                                         computed from other metrics of the list, after they are aggregated
+    model                                what it is read from, one of metric_marts.sql; default daily_metrics
+    value                                expression over its columns (sum, last, recount) or over metrics (derived)
+    numerator, denominator               the two expressions of a ratio; a derived metric may have them, too
+    week, month_to_date                  recount: columns that count the week or month so far
+    null_until_complete                  true: no value while the period is unfinished (churn, retention, growth)
     grains                               where it exists, when not for day, week and month
-    month: {value}                       column of revenue_metrics that tells the month
+    month                                {value} or {numerator, denominator} over revenue_metrics, which then tells
+                                         the month
+    dimensions                           drill-down: branch, plan, source, staff, user_type, each with a model that
+                                         tells it and the expressions there. A derived metric has the dimensions that
+                                         all its metrics have.
 -#}
 {% macro metric_definitions_yaml() -%}
 - metric: mrr
@@ -26,6 +34,8 @@
   direction: up
   owner: finance
   value: mrr
+  dimensions:
+    plan: {model: revenue_by_plan, value: mrr}
 - metric: arr
   title: Annual recurring revenue
   domain: revenue
@@ -38,6 +48,8 @@
   direction: up
   owner: finance
   value: arr
+  dimensions:
+    plan: {model: revenue_by_plan, value: 12 * mrr}
 - metric: trial_mrr
   title: MRR in trial
   domain: revenue
@@ -72,8 +84,10 @@
   aggregation: sum
   direction: up
   owner: finance
-  grains: [month]
-  month: {value: new_mrr}
+  model: revenue_metrics
+  value: new_mrr
+  dimensions:
+    plan: {model: revenue_by_plan, value: new_mrr}
 - metric: expansion_mrr
   title: Expansion MRR
   domain: revenue
@@ -85,8 +99,10 @@
   aggregation: sum
   direction: up
   owner: finance
-  grains: [month]
-  month: {value: expansion_mrr}
+  model: revenue_metrics
+  value: expansion_mrr
+  dimensions:
+    plan: {model: revenue_by_plan, value: expansion_mrr}
 - metric: contraction_mrr
   title: Contraction MRR
   domain: revenue
@@ -98,8 +114,10 @@
   aggregation: sum
   direction: down
   owner: finance
-  grains: [month]
-  month: {value: contraction_mrr}
+  model: revenue_metrics
+  value: contraction_mrr
+  dimensions:
+    plan: {model: revenue_by_plan, value: contraction_mrr}
 - metric: churned_mrr
   title: Churned MRR
   domain: revenue
@@ -111,8 +129,10 @@
   aggregation: sum
   direction: down
   owner: finance
-  grains: [month]
-  month: {value: churned_mrr}
+  model: revenue_metrics
+  value: churned_mrr
+  dimensions:
+    plan: {model: revenue_by_plan, value: churned_mrr}
 - metric: reactivation_mrr
   title: Reactivation MRR
   domain: revenue
@@ -123,8 +143,10 @@
   aggregation: sum
   direction: up
   owner: finance
-  grains: [month]
-  month: {value: reactivation_mrr}
+  model: revenue_metrics
+  value: reactivation_mrr
+  dimensions:
+    plan: {model: revenue_by_plan, value: reactivation_mrr}
 - metric: mrr_growth_rate
   title: MRR growth
   domain: revenue
@@ -136,8 +158,8 @@
   aggregation: last
   direction: up
   owner: finance
-  grains: [month]
-  month: {value: mrr_growth_rate}
+  model: revenue_metrics
+  value: mrr_growth_rate
 - metric: nrr
   title: Net revenue retention
   domain: revenue
@@ -149,8 +171,8 @@
   aggregation: last
   direction: up
   owner: finance
-  grains: [month]
-  month: {value: nrr}
+  model: revenue_metrics
+  value: nrr
 - metric: grr
   title: Gross revenue retention
   domain: revenue
@@ -162,8 +184,8 @@
   aggregation: last
   direction: up
   owner: finance
-  grains: [month]
-  month: {value: grr}
+  model: revenue_metrics
+  value: grr
 - metric: gross_mrr_churn_rate
   title: Gross MRR churn
   domain: revenue
@@ -175,8 +197,8 @@
   aggregation: last
   direction: down
   owner: finance
-  grains: [month]
-  month: {value: gross_mrr_churn_rate}
+  model: revenue_metrics
+  value: gross_mrr_churn_rate
 - metric: net_mrr_churn_rate
   title: Net MRR churn
   domain: revenue
@@ -188,8 +210,8 @@
   aggregation: last
   direction: down
   owner: finance
-  grains: [month]
-  month: {value: net_mrr_churn_rate}
+  model: revenue_metrics
+  value: net_mrr_churn_rate
 - metric: revenue_churn_rate
   title: Revenue churn
   domain: revenue
@@ -201,8 +223,8 @@
   aggregation: last
   direction: down
   owner: finance
-  grains: [month]
-  month: {value: revenue_churn_rate}
+  model: revenue_metrics
+  value: revenue_churn_rate
 - metric: arpa
   title: Revenue per account
   domain: revenue
@@ -214,8 +236,8 @@
   aggregation: last
   direction: up
   owner: finance
-  grains: [month]
-  month: {value: arpa}
+  model: revenue_metrics
+  value: arpa
 - metric: ltv
   title: Customer lifetime value
   domain: revenue
@@ -227,8 +249,8 @@
   aggregation: last
   direction: up
   owner: finance
-  grains: [month]
-  month: {value: ltv}
+  model: revenue_metrics
+  value: ltv
 - metric: cac
   title: Customer acquisition cost
   domain: revenue
@@ -240,8 +262,8 @@
   aggregation: last
   direction: down
   owner: finance
-  grains: [month]
-  month: {value: cac}
+  model: revenue_metrics
+  value: cac
 - metric: ltv_to_cac
   title: LTV to CAC
   domain: revenue
@@ -253,8 +275,8 @@
   aggregation: last
   direction: up
   owner: finance
-  grains: [month]
-  month: {value: ltv_to_cac}
+  model: revenue_metrics
+  value: ltv_to_cac
 - metric: payback_months
   title: Payback
   domain: revenue
@@ -266,8 +288,8 @@
   aggregation: last
   direction: down
   owner: finance
-  grains: [month]
-  month: {value: payback_months}
+  model: revenue_metrics
+  value: payback_months
 - metric: quick_ratio
   title: Quick ratio
   domain: revenue
@@ -279,8 +301,8 @@
   aggregation: last
   direction: up
   owner: finance
-  grains: [month]
-  month: {value: quick_ratio}
+  model: revenue_metrics
+  value: quick_ratio
 - metric: runway_months
   title: Runway
   domain: revenue
@@ -292,8 +314,8 @@
   aggregation: last
   direction: up
   owner: finance
-  grains: [month]
-  month: {value: runway_months}
+  model: revenue_metrics
+  value: runway_months
 - metric: active_subscriptions
   title: Active subscriptions
   domain: revenue
@@ -305,6 +327,8 @@
   direction: up
   owner: finance
   value: active_subscriptions
+  dimensions:
+    plan: {model: revenue_by_plan, value: active_subscriptions}
 - metric: past_due_subscriptions
   title: Past due subscriptions
   domain: revenue
@@ -396,6 +420,8 @@
   direction: up
   owner: finance
   value: total_customers
+  dimensions:
+    plan: {model: revenue_by_plan, value: paying_customers}
 - metric: new_customers
   title: New customers
   domain: customers
@@ -430,6 +456,17 @@
   direction: up
   owner: customer success
   value: reactivated_customers
+- metric: net_new_customers
+  title: Net new customers
+  domain: customers
+  description: Customers won and won back, less those lost.
+  formula: new_customers + reactivated_customers - churned_customers
+  unit: count
+  format: integer
+  aggregation: derived
+  direction: up
+  owner: sales
+  value: new_customers + reactivated_customers - churned_customers
 - metric: customer_churn_rate
   title: Customer churn
   domain: customers
@@ -441,6 +478,7 @@
   aggregation: ratio
   direction: down
   owner: customer success
+  null_until_complete: true
   numerator: churned_customers
   denominator: starting_customers
   grains: [day, month]
@@ -459,6 +497,8 @@
   value: dau
   week: wau_week_to_date
   month_to_date: mau_month_to_date
+  dimensions:
+    user_type: {model: engagement_by_user_type, value: dau, week: wau_week_to_date, month_to_date: mau_month_to_date}
 - metric: wau
   title: Weekly active users
   domain: engagement
@@ -470,6 +510,8 @@
   direction: up
   owner: product
   value: wau
+  dimensions:
+    user_type: {model: engagement_by_user_type, value: wau}
 - metric: mau
   title: Monthly active users
   domain: engagement
@@ -482,6 +524,8 @@
   direction: up
   owner: product
   value: mau
+  dimensions:
+    user_type: {model: engagement_by_user_type, value: mau}
 - metric: stickiness
   title: Stickiness
   domain: engagement
@@ -495,6 +539,8 @@
   owner: product
   numerator: dau
   denominator: mau
+  dimensions:
+    user_type: {model: engagement_by_user_type, numerator: dau, denominator: mau}
 - metric: total_sessions
   title: Sessions
   domain: engagement
@@ -506,6 +552,8 @@
   direction: up
   owner: product
   value: total_sessions
+  dimensions:
+    user_type: {model: engagement_by_user_type, value: sessions}
 - metric: avg_session_seconds
   title: Session length
   domain: engagement
@@ -519,6 +567,8 @@
   owner: product
   numerator: session_seconds
   denominator: timed_sessions
+  dimensions:
+    user_type: {model: engagement_by_user_type, numerator: session_seconds, denominator: timed_sessions}
 - metric: active_suppliers
   title: Active suppliers
   domain: engagement
@@ -578,6 +628,8 @@
   direction: up
   owner: product
   value: signups
+  dimensions:
+    user_type: {model: int_users__daily, value: signups}
 - metric: activated_users
   title: Activated users
   domain: activation
@@ -590,6 +642,8 @@
   direction: up
   owner: product
   value: activated_users
+  dimensions:
+    user_type: {model: int_users__daily, value: activated_users}
 - metric: activation_rate
   title: Activation
   domain: activation
@@ -603,6 +657,8 @@
   owner: product
   numerator: activated_of_signups
   denominator: signups
+  dimensions:
+    user_type: {model: int_users__daily, numerator: activated_of_signups, denominator: signups}
 - metric: file_upload_rate
   title: File upload
   domain: activation
@@ -615,6 +671,8 @@
   owner: product
   numerator: file_upload_of_signups
   denominator: signups
+  dimensions:
+    user_type: {model: int_users__daily, numerator: file_upload_of_signups, denominator: signups}
 - metric: worklog_creation_rate
   title: Worklog creation
   domain: activation
@@ -627,6 +685,8 @@
   owner: product
   numerator: worklog_creation_of_signups
   denominator: signups
+  dimensions:
+    user_type: {model: int_users__daily, numerator: worklog_creation_of_signups, denominator: signups}
 - metric: report_generation_rate
   title: Report generation
   domain: activation
@@ -639,6 +699,8 @@
   owner: product
   numerator: report_generation_of_signups
   denominator: signups
+  dimensions:
+    user_type: {model: int_users__daily, numerator: report_generation_of_signups, denominator: signups}
 - metric: new_leads
   title: New leads
   domain: leads
@@ -650,6 +712,10 @@
   direction: up
   owner: sales
   value: new_leads
+  dimensions:
+    branch: {model: lead_performance_daily, value: new_leads}
+    source: {model: int_leads__source_days, value: new_leads}
+    staff: {model: staff_performance_daily, value: leads_assigned}
 - metric: leads_contacted
   title: Leads contacted
   domain: leads
@@ -662,6 +728,9 @@
   direction: up
   owner: sales
   value: leads_contacted
+  dimensions:
+    branch: {model: lead_performance_daily, value: contacted_on_day}
+    source: {model: int_leads__source_days, value: leads_contacted}
 - metric: leads_qualified
   title: Leads qualified
   domain: leads
@@ -673,6 +742,9 @@
   direction: up
   owner: sales
   value: leads_qualified
+  dimensions:
+    branch: {model: lead_performance_daily, value: qualified_on_day}
+    source: {model: int_leads__source_days, value: leads_qualified}
 - metric: leads_converted
   title: Leads converted
   domain: leads
@@ -685,6 +757,10 @@
   direction: up
   owner: sales
   value: leads_converted
+  dimensions:
+    branch: {model: lead_performance_daily, value: converted_on_day}
+    source: {model: int_leads__source_days, value: leads_converted}
+    staff: {model: staff_performance_daily, value: converted_on_day}
 - metric: leads_lost
   title: Leads lost
   domain: leads
@@ -696,6 +772,10 @@
   direction: down
   owner: sales
   value: leads_lost
+  dimensions:
+    branch: {model: lead_performance_daily, value: lost_on_day}
+    source: {model: int_leads__source_days, value: leads_lost}
+    staff: {model: staff_performance_daily, value: lost_on_day}
 - metric: lead_conversion_rate
   title: Lead conversion
   domain: leads
@@ -709,6 +789,10 @@
   owner: sales
   numerator: converted_of_new_leads
   denominator: new_leads
+  dimensions:
+    branch: {model: lead_performance_daily, numerator: converted_leads, denominator: new_leads}
+    source: {model: int_leads__source_days, numerator: converted_of_new_leads, denominator: new_leads}
+    staff: {model: staff_performance_daily, numerator: leads_converted, denominator: leads_assigned}
 - metric: total_calls
   title: Calls
   domain: calls
@@ -720,6 +804,9 @@
   direction: up
   owner: sales
   value: total_calls
+  dimensions:
+    branch: {model: call_performance_hourly, value: total_calls}
+    staff: {model: staff_performance_daily, value: calls}
 - metric: calls_completed
   title: Completed calls
   domain: calls
@@ -731,6 +818,9 @@
   direction: up
   owner: sales
   value: calls_completed
+  dimensions:
+    branch: {model: call_performance_hourly, value: calls_completed}
+    staff: {model: staff_performance_daily, value: completed}
 - metric: calls_missed
   title: Missed calls
   domain: calls
@@ -742,6 +832,9 @@
   direction: down
   owner: sales
   value: calls_missed
+  dimensions:
+    branch: {model: call_performance_hourly, value: calls_missed}
+    staff: {model: staff_performance_daily, value: missed}
 - metric: calls_failed
   title: Failed calls
   domain: calls
@@ -753,6 +846,9 @@
   direction: down
   owner: sales
   value: calls_failed
+  dimensions:
+    branch: {model: call_performance_hourly, value: calls_failed}
+    staff: {model: staff_performance_daily, value: failed}
 - metric: call_success_rate
   title: Call success
   domain: calls
@@ -766,6 +862,9 @@
   owner: sales
   numerator: calls_completed
   denominator: total_calls
+  dimensions:
+    branch: {model: call_performance_hourly, numerator: calls_completed, denominator: total_calls}
+    staff: {model: staff_performance_daily, numerator: completed, denominator: calls}
 - metric: call_interest_rate
   title: Call interest
   domain: calls
@@ -779,6 +878,9 @@
   owner: sales
   numerator: calls_interested
   denominator: calls_completed
+  dimensions:
+    branch: {model: call_performance_hourly, numerator: interested, denominator: calls_completed}
+    staff: {model: staff_performance_daily, numerator: interested, denominator: completed}
 - metric: avg_call_seconds
   title: Call length
   domain: calls
@@ -792,6 +894,22 @@
   owner: sales
   numerator: call_seconds
   denominator: timed_calls
+  dimensions:
+    branch: {model: call_performance_hourly, numerator: call_seconds, denominator: timed_calls}
+    staff: {model: staff_performance_daily, numerator: talk_seconds, denominator: timed_calls}
+- metric: calls_per_lead
+  title: Calls for a lead
+  domain: calls
+  description: Calls of the period for each lead created in it.
+  formula: total_calls / new_leads
+  edge_cases: "Calls for older leads count, too; lead_performance_daily has the calls of a day's own leads."
+  unit: ratio
+  format: decimal
+  aggregation: derived
+  direction: neutral
+  owner: sales
+  numerator: total_calls
+  denominator: new_leads
 - metric: clients_coordinated
   title: Clients coordinated
   domain: collaboration
@@ -893,7 +1011,7 @@
   title: Job success
   domain: jobs
   description: Succeeded of the jobs that ended.
-  formula: jobs_succeeded / jobs_succeeded + jobs_failed
+  formula: jobs_succeeded / (jobs_succeeded + jobs_failed)
   edge_cases: "Running and canceled jobs count neither way."
   unit: rate
   format: percent

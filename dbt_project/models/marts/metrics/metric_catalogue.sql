@@ -3,8 +3,11 @@
     meta={'dirty': {'macro': 'whole_table'}},
 ) }}
 
-{% for entry in metric_definitions() -%}
-    {%- set only_month = entry.get('grains') == ['month'] -%}
+{%- set entries = metric_definitions() -%}
+{%- set series = metric_series(entries) + derived_series(entries) %}
+
+{% for entry in entries -%}
+    {%- set dimensions = dimensions_of(series, entry.metric) -%}
     select
         '{{ entry.metric }}' as metric,
         '{{ entry.title | replace("'", "''") }}' as title,
@@ -17,11 +20,12 @@
         '{{ entry.format }}' as format,
         '{{ entry.domain }}' as domain,
         '{{ entry.owner }}' as owner,
-        '{{ 'revenue_metrics' if only_month else 'daily_metrics' }}' as source_model,
-        '{{ entry.get('numerator') or entry.get('value') or entry.month.value }}' as numerator,
-        {{ "'" ~ entry.denominator ~ "'" if entry.get('denominator') else 'null::text' }} as denominator,
-        {{ "'" ~ entry.month.value ~ "'" if entry.get('month') else 'null::text' }} as month_value,
-        array['{{ (entry.get('grains') or ['day', 'week', 'month']) | join("', '") }}'] as grains,
+        '{{ 'metric_timeseries' if entry.aggregation == 'derived' else entry.get('model', 'daily_metrics') }}' as source_model,
+        '{{ (entry.get('numerator') or entry.value) | replace("'", "''") }}' as numerator,
+        {{ "'" ~ entry.denominator | replace("'", "''") ~ "'" if entry.get('denominator') else 'null::text' }} as denominator,
+        {{ "'" ~ expression_of(entry.month) ~ "'" if entry.get('month') else 'null::text' }} as month_value,
+        array['{{ grains_of(series, entry.metric) | join("', '") }}'] as grains,
+        array[{{ "'" ~ dimensions | join("', '") ~ "'" if dimensions }}]::text[] as dimensions,
         {{ loop.index }} as position
     {{ 'union all' if not loop.last }}
 {% endfor %}

@@ -1,149 +1,200 @@
 {{ config(
-    unique_key=['tenant_id', 'metric', 'grain', 'period_start', 'dimension', 'dimension_value'],
-    indexes=[{'columns': ['tenant_id', 'grain', 'period_start']}],
+    unique_key=['tenant_id', 'grain', 'period_start', 'dimension', 'metric', 'dimension_value'],
+    pre_hook="{{ make_timeseries_periods() }}",
     meta={'dirty': {'macro': 'timeseries_scope', 'log': ['period_start']}},
 ) }}
 
 {%- set entries = metric_definitions() -%}
-{%- set daily_entries = entries | rejectattr('grains', 'defined') | list
-    + entries | selectattr('grains', 'defined') | rejectattr('grains', 'equalto', ['month']) | list -%}
-{%- set monthly_entries = entries | selectattr('month', 'defined') | list %}
+{%- set series = metric_series(entries) -%}
+{%- set derived = derived_series(entries) -%}
+{%- set groups = series_by_mart(series) -%}
+{%- if execute -%}
+    {%- set columns = {} -%}
+    {%- for group in groups -%}
+        {%- do columns.update({group.model: graph.nodes['model.metricpress.' ~ group.model].columns}) -%}
+    {%- endfor -%}
+    {{ check_metric_columns(series, columns) }}
+{%- endif %}
 
--- A sum over a day whose money is unknown is unknown.
-with periods as (
-    select
-        daily.tenant_id,
-        grains.grain,
-        each_day.period_start,
-        min({{ period_end('grains.grain', 'each_day.period_start') }} - tenants.complete_date) <= 0 as is_complete,
-        {% for entry in daily_entries -%}
-            {%- if entry.aggregation == 'ratio' -%}
-                sum({{ entry.numerator }})::numeric as {{ entry.metric }}__numerator,
-                sum({{ entry.denominator }})::numeric as {{ entry.metric }}__denominator,
-            {%- elif entry.aggregation == 'sum' -%}
-                case when count({{ entry.value }}) = count(*) then sum({{ entry.value }}) end::numeric
-                    as {{ entry.metric }}__numerator,
-            {%- elif entry.aggregation == 'last' -%}
-                max({{ entry.value }}) filter (where each_day.is_last)::numeric as {{ entry.metric }}__numerator,
-            {%- else -%}
-                case grains.grain
-                    when 'day' then max({{ entry.value }}) filter (where each_day.is_last)
-                    {% if entry.get('week') -%}
-                        when 'week' then max({{ entry.week }}) filter (where each_day.is_last)
-                        when 'month' then max({{ entry.month_to_date }}) filter (where each_day.is_last)
-                    {%- endif %}
-                end::numeric as {{ entry.metric }}__numerator,
-            {%- endif %}
-        {% endfor -%}
-        count(*) as days
-    from {{ ref('stg_platform__tenants') }} as tenants
-    inner join {{ ref('daily_metrics') }} as daily on tenants.tenant_id = daily.tenant_id
-    cross join {{ grains() }}
-    cross join lateral (
-        select {{ period_of('grains.grain', 'daily.metric_date', 'tenants.week_start') }} as period_start
-        from (values (1)) as once (number)
-        order by once.number
-        offset 0
-    ) as starts
-    -- Days are dense, so the last one of a period is its end or the day of as_of. `offset 0`: computed once a row, not
-    -- once a metric.
-    cross join lateral (
+with
+{% for group in groups -%}
+    {%- set column = group.mart.dimensions[group.dimension] if group.dimension != 'all' -%}
+    {%- if group.mart.month -%}
+        {%- set last = 'true' -%}
+    {%- else -%}
+        {%- set last = 'mart.' ~ group.mart.date ~ ' = periods.last_date' -%}
+    {%- endif -%}
+    {{ group.name }} as (
         select
-            starts.period_start,
-            daily.metric_date
-            = least({{ period_end('grains.grain', 'starts.period_start') }}, tenants.as_of_date) as is_last
-        from (values (1)) as once (number)
-        order by once.number
-        offset 0
-    ) as each_day
-    {% if is_incremental() %}
-        inner join {{ timeseries_periods() }} as periods
+            periods.tenant_id,
+            periods.grain,
+            periods.period_start,
+            periods.has_ended,
+            {% for one in group.series -%}
+                {{ aggregated(one, last) }}
+            {% endfor -%}
+            {{ "'all'" if group.dimension == 'all' else 'mart.' ~ column }} as dimension_value
+        from timeseries_periods as periods
+        inner join {{ ref(group.model) }} as mart
             on
-                daily.tenant_id = periods.tenant_id
-                and grains.grain = periods.grain
-                and each_day.period_start = periods.period_start
-    {% endif %}
-    group by daily.tenant_id, grains.grain, each_day.period_start
+                periods.tenant_id = mart.tenant_id
+                {% if group.mart.month -%}
+                    and mart.{{ group.mart.month }} = periods.period_start
+                    and periods.grain = 'month'
+                {%- else -%}
+                    and mart.{{ group.mart.date }} between periods.period_start and periods.period_end
+                {%- endif %}
+        where
+            periods.dimension = '{{ group.dimension }}'
+            {% if group.mart.total -%}
+                and mart.{{ group.mart.dimensions.keys() | first }} {{ '=' if group.dimension == 'all' else '<>' }} '{{ group.mart.total }}'
+            {%- endif %}
+        group by periods.tenant_id, periods.grain, periods.period_start, periods.has_ended, dimension_value
+    ),
+
+{% endfor -%}
+measured as (
+    {% for group in groups -%}
+        {#- daily_metrics is dense; other marts have no row for a day without anything, which is a day of zeros. -#}
+        {%- set is_sparse = group.dimension == 'all' and group.model != 'daily_metrics' and not group.mart.month -%}
+        {%- if not loop.first %}
+    union all
+        {% endif -%}
+        select
+            periods.tenant_id,
+            metrics.metric,
+            periods.grain,
+            periods.period_start,
+            '{{ group.dimension }}' as dimension,
+            {{ "'all'" if is_sparse else 'periods.dimension_value' }} as dimension_value,
+            case
+                when metrics.is_null_until_complete and not periods.has_ended then null
+                when metrics.is_ratio then metrics.numerator / nullif(metrics.denominator, 0)
+                else metrics.numerator
+            end as value,
+            metrics.numerator,
+            metrics.denominator,
+            periods.has_ended as is_complete
+        {% if is_sparse -%}
+            from all_by_daily_metrics as periods
+            left join {{ group.name }} as sparse
+                on
+                    periods.tenant_id = sparse.tenant_id
+                    and periods.grain = sparse.grain
+                    and periods.period_start = sparse.period_start
+        {%- else -%}
+            from {{ group.name }} as periods
+        {%- endif %}
+        cross join lateral (
+            values
+            {% for one in group.series -%}
+                {%- set numerator = one.metric ~ '__numerator' -%}
+                {%- set denominator = one.metric ~ '__denominator' if one.aggregation == 'ratio' else 'null::numeric' -%}
+                (
+                    '{{ one.metric }}',
+                    {% if is_sparse -%}
+                        case when sparse.tenant_id is null then 0 else {{ numerator }} end,
+                        {{ 'case when sparse.tenant_id is null then 0 else ' ~ denominator ~ ' end' if one.aggregation == 'ratio' else denominator }},
+                    {%- else -%}
+                        {{ numerator }},
+                        {{ denominator }},
+                    {%- endif %}
+                    {{ 'true' if one.aggregation == 'ratio' else 'false' }},
+                    {{ 'true' if one.is_null_until_complete else 'false' }},
+                    array['{{ one.grains | join("', '") }}']
+                ){{ ',' if not loop.last }}
+            {% endfor -%}
+        ) as metrics (metric, numerator, denominator, is_ratio, is_null_until_complete, grains)
+        where
+            periods.grain = any(metrics.grains)
+            {% if group.dimension != 'all' -%}
+                -- Nothing to tell of a dimension value: no row.
+                and (metrics.numerator is distinct from 0 or metrics.denominator <> 0)
+            {%- endif %}
+    {% endfor %}
+){{ ',' if derived }}
+
+{% if derived -%}
+{%- set behind = [] -%}
+{%- for one in derived -%}
+    {%- do behind.extend(metrics_behind(entries, one.metric, [])) -%}
+{%- endfor -%}
+{%- set inputs = entries | selectattr('metric', 'in', behind) | list -%}
+derived_inputs as (
+    select
+        tenant_id,
+        grain,
+        period_start,
+        dimension,
+        dimension_value,
+        {% for entry in inputs -%}
+            {{ derived_input(entry) }} as {{ entry.metric }},
+        {% endfor -%}
+        bool_and(is_complete) as is_complete
+    from measured
+    where metric in ('{{ inputs | map(attribute='metric') | join("', '") }}')
+    group by tenant_id, grain, period_start, dimension, dimension_value
 ),
 
-values_of_days as (
+derived as (
     select
-        periods.tenant_id,
+        inputs.tenant_id,
         metrics.metric,
-        periods.grain,
-        periods.period_start,
+        inputs.grain,
+        inputs.period_start,
+        inputs.dimension,
+        inputs.dimension_value,
+        case when metrics.is_ratio then metrics.numerator / nullif(metrics.denominator, 0) else metrics.numerator end
+            as value,
         metrics.numerator,
         metrics.denominator,
-        metrics.is_ratio,
-        periods.is_complete
-    from periods
+        inputs.is_complete
+    from derived_inputs as inputs
     cross join lateral (
         values
-        {% for entry in daily_entries -%}
+        {% for one in derived -%}
+            {%- set entry = entries | selectattr('metric', 'equalto', one.metric) | first -%}
             (
-                '{{ entry.metric }}',
-                {{ entry.metric }}__numerator,
-                {{ entry.metric ~ '__denominator' if entry.aggregation == 'ratio' else 'null::numeric' }},
-                {{ 'true' if entry.aggregation == 'ratio' else 'false' }},
-                array[{{ "'" ~ (entry.get('grains') or ['day', 'week', 'month']) | join("', '") ~ "'" }}]
+                '{{ one.metric }}',
+                '{{ one.dimension }}',
+                ({{ derived_expression(entries, entry.get('value') or entry.numerator) }})::numeric,
+                {{ '(' ~ derived_expression(entries, entry.denominator) ~ ')::numeric' if not entry.get('value') else 'null::numeric' }},
+                {{ 'false' if entry.get('value') else 'true' }},
+                array['{{ one.grains | join("', '") }}']
             ){{ ',' if not loop.last }}
         {% endfor -%}
-    ) as metrics (metric, numerator, denominator, is_ratio, grains)
+    ) as metrics (metric, dimension, numerator, denominator, is_ratio, grains)
     where
-        periods.grain = any(metrics.grains)
-        -- The month of these is told by revenue_metrics, which knows who paid at its start.
-        and not (
-            periods.grain = 'month'
-            and metrics.metric in ('{{ monthly_entries | map(attribute='metric') | join("', '") }}')
-        )
-),
-
-values_of_months as (
-    select
-        revenue.tenant_id,
-        metrics.metric,
-        'month' as grain,
-        revenue.month as period_start,
-        metrics.value,
-        revenue.is_complete
-    from {{ ref('revenue_metrics') }} as revenue
-    {% if is_incremental() %}
-        inner join {{ timeseries_periods() }} as periods
-            on
-                revenue.tenant_id = periods.tenant_id
-                and revenue.month = periods.period_start
-                and periods.grain = 'month'
-    {% endif %}
-    cross join lateral (
-        values
-        {% for entry in monthly_entries -%}
-            ('{{ entry.metric }}', revenue.{{ entry.month.value }}::numeric){{ ',' if not loop.last }}
-        {% endfor -%}
-    ) as metrics (metric, value)
+        inputs.dimension = metrics.dimension
+        and inputs.grain = any(metrics.grains)
+        and (inputs.dimension = 'all' or coalesce(metrics.numerator, 0) <> 0 or coalesce(metrics.denominator, 0) <> 0)
 )
+{%- endif %}
 
 select
     tenant_id,
     metric,
     grain,
     period_start,
-    'all' as dimension,
-    'all' as dimension_value,
-    case when is_ratio then numerator / nullif(denominator, 0) else numerator end as value,
+    dimension,
+    dimension_value,
+    value,
     numerator,
     denominator,
     is_complete
-from values_of_days
-union all
-select
-    tenant_id,
-    metric,
-    grain,
-    period_start,
-    'all' as dimension,
-    'all' as dimension_value,
-    value,
-    value as numerator,
-    null as denominator,
-    is_complete
-from values_of_months
+from measured
+{% if derived -%}
+    union all
+    select
+        tenant_id,
+        metric,
+        grain,
+        period_start,
+        dimension,
+        dimension_value,
+        value,
+        numerator,
+        denominator,
+        is_complete
+    from derived
+{%- endif %}
