@@ -128,7 +128,7 @@ def ratio(numerator: Value, denominator: Value) -> Counted:
 
 
 def add_up(values: Sequence[Value], *, hidden: bool) -> Value:
-    """The sum of days; one unknown day makes a sum of money unknown (`hidden`), but not a part of a ratio."""
+    """The sum of days; where `hidden`, one unknown day makes it unknown."""
     known = [value for value in values if value is not None]
     if not known or (hidden and len(known) < len(values)):
         return None
