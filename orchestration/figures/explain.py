@@ -217,7 +217,7 @@ def _parts(
             for column, measure in measures.items():
                 if column in _GUARDS:
                     continue
-                total = add_up([day[column] for day in counted.values()])
+                total = add_up([day[column] for day in counted.values()], hidden=True)
                 row_count, rows = 0, list[Row]()
                 if with_rows:
                     row_count, rows = rows_behind(conn, found.clock, measure, how.spans, limit)

@@ -163,7 +163,8 @@ def test_the_design_names_no_other_models() -> None:
 @pytest.mark.parametrize("name", CONTRACT)
 def test_grain_and_columns_of_the_contract(name: str) -> None:
     key, columns = CONTRACT[name]
-    assert _key(MODELS[name]) == key.split()
+    # A key is a set: in which order an index holds its columns is the mart's own choice.
+    assert sorted(_key(MODELS[name])) == sorted(key.split())
     missing = set(columns.split()) - {column["name"] for column in MODELS[name]["columns"]}
     assert missing == set()
 

@@ -1,4 +1,4 @@
-"""The worked examples of docs/metrics.md: their rows loaded and built give the ledger that the document shows."""
+"""The worked examples of docs/metrics.md: their rows, loaded and built, give the ledger that it shows."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_ledger_is_as_the_document_shows(
 
 
 def test_every_kind_has_an_example() -> None:
-    assert KINDS == {row["movement"] for example in EXAMPLES for row in example["ledger"]}
+    assert {row["movement"] for example in EXAMPLES for row in example["ledger"]} == KINDS
     assert {*KINDS, "intra_period"} == {
         kind for example in EXAMPLES for kind in example["movement"].split(", ")
     }
