@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 PROJECT = Path(__file__).resolve().parents[1]
 DEFINITIONS = PROJECT / "dbt_project" / "macros" / "metrics" / "metric_definitions.sql"
+EXAMPLES = PROJECT / "docs" / "examples" / "movements.yml"
 DOCUMENT = PROJECT / "docs" / "metrics.md"
 DIRECTION = {"up": "more is good", "down": "less is good", "neutral": "neither more nor less is good"}
 
@@ -69,6 +70,14 @@ def drill_down(entry: dict[str, Any]) -> str:
     )
 
 
+def table(rows: list[dict[str, Any]]) -> str:
+    """Rows as a table; columns that no row has are left out."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    lines = [columns, ["---"] * len(columns)]
+    lines += [[str(row.get(column, "")) for column in columns] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def render() -> str:
     """The text of docs/metrics.md."""
     environment = Environment(
@@ -84,6 +93,8 @@ def render() -> str:
         source=source,
         aggregation=aggregation,
         drill_down=drill_down,
+        examples=yaml.safe_load(EXAMPLES.read_text()),
+        table=table,
         direction=DIRECTION,
     )
 

@@ -168,3 +168,26 @@ case when count(*) filter (where metric = '{{ entry.metric }}') = 0 then 0
 end
 {%- endif -%}
 {%- endmacro %}
+
+{#- Rows of the time series that its tests look at: of the periods this build changed; all in a full build. -#}
+{% macro timeseries_to_check() -%}
+{%- if flags.FULL_REFRESH -%}
+{{ ref('metric_timeseries') }}
+{%- else -%}
+(
+    select series.*
+    from (
+        select distinct
+            tenant_id,
+            metric_date
+        from {{ changed_days(['metric_timeseries']) }} as changed
+    ) as days
+    cross join {{ grains() }}
+    inner join {{ ref('metric_timeseries') }} as series
+        on
+            days.tenant_id = series.tenant_id
+            and grains.grain = series.grain
+            and days.metric_date = series.period_start
+)
+{%- endif -%}
+{%- endmacro %}

@@ -6,7 +6,7 @@ in it. Does not belong here: queries (data/) and looks (formats/, report_templat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -143,6 +143,9 @@ PARTS = (
     ),
 )  # fmt: skip
 
+#: Section of the metrics a subscription asks for by name.
+FURTHER = "further"
+
 #: Figures that move with another one: they are no news of their own.
 ECHOES = frozenset({"arr", "committed_mrr", "mrr_growth_rate"})
 
@@ -167,7 +170,8 @@ def build(conn: rows.Connection, request: ReportRequest, text: Formatter, brand:
     tenant = rows.read_tenant(conn, request.tenant_id, None)
     period = Period(request.frequency, request.period_start, request.period_end)
     period.check(tenant.week_start)
-    metrics = [metric for part in PARTS for metric in part.metrics]
+    offered = (*PARTS, *_asked_for(request.parameters))
+    metrics = list(dict.fromkeys(metric for part in offered for metric in part.metrics))
     shelf = Shelf(
         tenant,
         period,
@@ -178,26 +182,41 @@ def build(conn: rows.Connection, request: ReportRequest, text: Formatter, brand:
     )
     present = query.read_present(conn, tenant.tenant_id, period.end, metrics)
     movements = query.read_movements(conn, tenant.tenant_id, period)
-    parts = _parts_with_data(shelf, present, request.parameters)
+    _require_known(shelf, request.parameters)
+    parts = _parts_with_data(shelf, present, request.parameters, offered)
     if not parts:
         extent = query.read_extent(conn, tenant.tenant_id, period.grain)
         return common.document(request, tenant, period, text, brand, empty=_empty(shelf, extent))
     return _filled(request, shelf, brand, parts, movements)
 
 
+def _asked_for(parameters: Mapping[str, Any]) -> list[Part]:
+    """The section of the parameter `metrics`, without those that another section shows."""
+    wanted = parameters.get("sections")
+    told = {metric for part in PARTS if wanted is None or part.key in wanted for metric in part.metrics}
+    metrics = tuple(metric for metric in parameters.get("metrics", ()) if metric not in told)
+    return [Part(FURTHER, "Further figures", metrics, metrics, metrics)] if metrics else []
+
+
+def _require_known(shelf: Shelf, parameters: Mapping[str, Any]) -> None:
+    for metric in parameters.get("metrics", ()):
+        if metric not in shelf.catalogue:
+            raise MetricpressError(f"there is no metric {metric!r}", remedy="docs/metrics.md lists them")
+
+
 def _parts_with_data(
-    shelf: Shelf, present: frozenset[str], parameters: Mapping[str, Any]
+    shelf: Shelf, present: frozenset[str], parameters: Mapping[str, Any], offered: Sequence[Part]
 ) -> list[tuple[Part, tuple[str, ...]]]:
     """Sections wanted, each with the metrics the tenant has; none when the period recorded nothing."""
     wanted = parameters.get("sections")
     parts = []
-    for part in (_led_by(part, LEADING.get(shelf.period.frequency, "mau")) for part in PARTS):
+    for part in (_led_by(part, LEADING.get(shelf.period.frequency, "mau")) for part in offered):
         found = {metric for metric in part.metrics if _shown(metric, shelf, present)}
         # The figure a section is about is shown with its reason even when it was never known.
         if found and part.cards[0] in shelf.catalogue and part.cards[0] in shelf.series:
             found.add(part.cards[0])
         metrics = tuple(metric for metric in part.metrics if metric in found)
-        if metrics and (wanted is None or part.key in wanted):
+        if metrics and (wanted is None or part.key in (*wanted, FURTHER)):
             parts.append((part, metrics))
     silent = all(_silent(shelf, metrics) for _, metrics in parts)
     return [] if silent else parts
