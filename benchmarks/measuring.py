@@ -80,17 +80,23 @@ class Server:
         self.postmaster = int((server.link / "data" / "postmaster.pid").read_text().split()[0])
 
     def processor_seconds(self) -> float:
-        """User and system time of the server's processes, those that have ended included."""
+        """User and system time of the server's processes, those that have ended included.
+
+        Read anew when a process ended meanwhile: it would be missed, or counted twice.
+        """
+        while True:
+            ended = self._of_ended_processes()
+            living = 0
+            for entry in os.scandir("/proc"):
+                fields = _stat(int(entry.name)) if entry.name.isdigit() else None
+                if fields and int(fields[3]) == self.postmaster:
+                    living += int(fields[13]) + int(fields[14])
+            if self._of_ended_processes() == ended:
+                return (ended + living) / TICKS
+
+    def _of_ended_processes(self) -> int:
         own = _stat(self.postmaster)
-        total = int(own[15]) + int(own[16]) if own else 0
-        for entry in os.scandir("/proc"):
-            if (
-                entry.name.isdigit()
-                and (fields := _stat(int(entry.name)))
-                and int(fields[3]) == self.postmaster
-            ):
-                total += int(fields[13]) + int(fields[14])
-        return total / TICKS
+        return int(own[15]) + int(own[16]) if own else 0
 
     def log_size(self) -> int:
         """Where the log ends now."""
