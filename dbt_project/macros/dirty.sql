@@ -124,9 +124,19 @@ exists (
 {{ context[dirty.macro](t) }}
     {%- else -%}
 {{ exceptions.raise_compiler_error(
-    "Model " ~ model.name ~ ": meta.dirty needs one of span, spans, entity, tenant, changed, macro or any_of, found " ~ dirty
+    "Model " ~ model.name ~ ": meta.dirty needs one of span, spans, entity, tenant, changed, keys, macro or any_of, found " ~ dirty
 ) }}
     {%- endif -%}
+{%- endmacro %}
+
+{#- Tenants of which everything is repaired: new, removed, or with other settings: (tenant_id). -#}
+{% macro whole_tenants() -%}
+(
+    select whole.tenant_id
+    from {{ source('build', 'dirty_tenants') }} as whole
+    inner join {{ source('build', 'tenants') }} as tenants on whole.tenant_id = tenants.tenant_id
+    where tenants.in_build
+)
 {%- endmacro %}
 
 {#- For small tables without a tenant: compare all rows. -#}

@@ -29,7 +29,7 @@
             old_row.place,
             {% for name in logged %}old_row.{{ name }} as old_{{ name }}, {% endfor -%}
             new_row.{{ key[0] }} is not null as stays
-        from {{ rows_in_scope(dirty, target) }} as old_row
+        from {{ rows_in_scope(dirty, target, key) }} as old_row
         full join {{ arg_dict['temp_relation'] }} as new_row
             on {% for name in key %}{{ 'and ' if not loop.first }}old_row.{{ name }} = new_row.{{ name }} {% endfor %}
         where
@@ -88,15 +88,16 @@
 {% endmacro %}
 
 {#-
-    The target's rows that belong to the model's dirty scope, with their place in the table, as a relation. `offset 0` keeps an index scan for each span
-    and day: the planner would rather read the whole table once than look up as many days as it fears. `any_of` is a list
-    of scopes: the rows of any of them.
+    The target's rows that belong to the model's dirty scope, with their place in the table, as a relation. `offset 0`
+    keeps an index scan for each span, day and key: the planner would rather read the whole table once than look up as
+    many as it fears. `any_of` is a list of scopes: the rows of any of them. `keys` names a temporary table that the
+    model's pre-hook filled with the keys in scope.
 -#}
-{% macro rows_in_scope(dirty, target) -%}
+{% macro rows_in_scope(dirty, target, key) -%}
     {%- if 'any_of' in dirty -%}
 (
         {%- for scope in dirty.any_of %}
-    select any_of.* from {{ rows_in_scope(scope, target) }} as any_of {{ 'union' if not loop.last }}
+    select any_of.* from {{ rows_in_scope(scope, target, key) }} as any_of {{ 'union' if not loop.last }}
         {%- endfor %}
 )
     {%- elif 'span' in dirty -%}
@@ -131,6 +132,17 @@
         where t.tenant_id = days.tenant_id and t.{{ dirty.column }} = days.metric_date
         offset 0
     ) as on_day
+)
+    {%- elif 'keys' in dirty -%}
+(
+    select of_key.*
+    from {{ dirty['keys'] }} as scope
+    cross join lateral (
+        select t.*, t.ctid as place
+        from {{ target }} as t
+        where {% for name in key %}{{ 'and ' if not loop.first }}t.{{ name }} = scope.{{ name }} {% endfor %}
+        offset 0
+    ) as of_key
 )
     {%- else -%}
 (select t.*, t.ctid as place from {{ target }} as t where {{ dirty_scope(dirty, 't') }})

@@ -59,6 +59,9 @@ DOMAINS = tuple(
     )
 )
 
+#: Domains in which a day that has ended stays as it is when the clock moves on: none tells is_complete.
+DOMAINS_OF_OPEN_DAYS = ("activity", "activity_window")
+
 #: Raw table -> kind of entity its changes dirty.
 KIND_OF_TABLE = {
     "users": "user",
@@ -297,7 +300,9 @@ def follow_clocks(conn: psycopg.Connection) -> None:
             daterange(
                 coalesce(least(b.complete_date, n.complete_date), n.as_of_date),
                 greatest(b.as_of_date, n.as_of_date), '[]'
-            ) as span
+            ) as span,
+            coalesce(least(b.complete_date, n.complete_date) + 1, n.as_of_date) as first_open_date,
+            n.as_of_date, n.complete_date
         from next_tenants as n
         left join build.tenants as b using (tenant_id)
         where b.as_of is distinct from n.as_of
@@ -305,7 +310,24 @@ def follow_clocks(conn: psycopg.Connection) -> None:
     )
     conn.execute(
         "insert into spans select tenant_id, domain, span from moved cross join unnest(%s::text[]) as domain",
-        (list(DOMAINS),),
+        (sorted(set(DOMAINS) - set(DOMAINS_OF_OPEN_DAYS)),),
+    )
+    # A session after the old as_of starts on a day that had not ended by then.
+    conn.execute(
+        """
+        insert into spans
+        select tenant_id, domain, daterange(first_open_date, as_of_date, '[]')
+        from moved cross join unnest(%s::text[]) as domain
+        where first_open_date <= as_of_date
+        """,
+        (list(DOMAINS_OF_OPEN_DAYS),),
+    )
+    conn.execute(
+        """
+        insert into spans
+        select tenant_id, 'completed', daterange(first_open_date, complete_date, '[]')
+        from moved where first_open_date <= complete_date
+        """
     )
     # `offset 0`: one look into the index by moment for each tenant; the planner expects a third of the table.
     ahead = " union ".join(
@@ -391,7 +413,7 @@ def force(conn: psycopg.Connection, first: date, last: date) -> None:
         select tenant_id, domain, daterange(%s, %s, '[]')
         from next_tenants cross join unnest(%s::text[]) as domain
         """,
-        (first, last, list(DOMAINS)),
+        (first, last, [*DOMAINS, "completed"]),
     )
     conn.execute(
         """

@@ -5,7 +5,7 @@
     on_schema_change='fail',
     contract={'enforced': true},
     indexes=[{'columns': ['tenant_id', 'activity_date', 'user_id', 'user_type']}],
-    meta={'dirty': {'span': 'activity', 'column': 'activity_date'}},
+    meta={'dirty': {'span': 'activity', 'column': 'activity_date', 'log_entity': 'user_id'}},
     post_hook="{{ index_of_odd_rows('tenant_id, activity_date', 'not is_known_user') }}",
 ) }}
 

@@ -4,7 +4,7 @@
     unique_key=['tenant_id', 'customer_id', 'valid_from'],
     on_schema_change='fail',
     contract={'enforced': true},
-    meta={'dirty': {'entity': 'customer', 'column': 'customer_id'}},
+    meta={'dirty': {'entity': 'customer', 'column': 'customer_id', 'log_entity': 'customer_id'}},
 ) }}
 
 -- An amount that is not known counts as unknown, not as 0: it makes the customer's sum unknown.
