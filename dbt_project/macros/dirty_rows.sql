@@ -115,3 +115,8 @@
 {{ relation }}
 {%- endif -%}
 {%- endmacro %}
+
+{#- Ends a lateral subquery that is to be looked up row by row, by index: without it the planner reads the whole table. -#}
+{% macro row_by_row() -%}
+offset 0
+{%- endmacro %}

@@ -269,11 +269,10 @@ def differences(one: dict[str, set[str]], other: dict[str, set[str]]) -> dict[st
 STEPS = [1, 0, 1, 3, 1, 0, 8, 1, 40, 1]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_random_history(settings: Settings, seed: int) -> None:
+def test_random_history(settings: Settings) -> None:
     """Builds after every few changes, one of them failing half way; compared twice with a full refresh."""
     with connect(settings, autocommit=True) as connection:
-        history = History(connection, seed)
+        history = History(connection, seed=1)
         run(settings, history.as_of, full=True)
         for number, days in enumerate(STEPS, start=1):
             for _ in range(history.draw.choice([0, 1, 3, 8])):

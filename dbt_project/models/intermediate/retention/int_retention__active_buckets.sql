@@ -180,7 +180,7 @@ bucket_counts as (
                     and days.user_id = firsts.entity_id
                     and days.activity_date >= greatest(buckets.from_date, firsts.first_date)
                     and days.activity_date < buckets.end_date
-                offset 0
+                {{ row_by_row() }}
             )
     ) as found
     where buckets.subject = 'user'
@@ -215,7 +215,7 @@ bucket_counts as (
                     and periods.valid_from < buckets.end_at
                     and periods.valid_to > buckets.from_at
                     and periods.valid_to > firsts.first_date::timestamp at time zone buckets.timezone
-                offset 0
+                {{ row_by_row() }}
             )
     ) as found
     where buckets.subject = 'customer'
@@ -247,7 +247,7 @@ bucket_counts as (
                 and periods.mrr > 0
                 and periods.valid_from < buckets.end_at
                 and periods.valid_to >= buckets.end_at
-            offset 0
+            {{ row_by_row() }}
         ) as paid
         where
             firsts.tenant_id = buckets.tenant_id

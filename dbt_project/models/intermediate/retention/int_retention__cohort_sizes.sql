@@ -29,7 +29,7 @@ select
             and candidates.subject = kinds.subject
             and candidates.cohort_by = cohorts.cohort_by
             and candidates.first_date = changed.metric_date
-        offset 0
+        {{ row_by_row() }}
     ) as firsts
 {%- else -%}
     from {{ ref('int_retention__first_days') }} as firsts

@@ -6,7 +6,8 @@
 {#- A trailing window of N days counts a user on day d when the last active day is less than N days before. Over the
     sorted active days of a user a stretch begins where the day before is N or more away, and ends N days after a day
     whose next is N or more away. Stretches begun minus stretches ended is exact for every day, in one pass for all
-    windows (metric-rules, Activity). -#}
+    windows (metric-rules, Activity). For a single day, as each night brings one, it is enough to know when each user was
+    active for the last time: nothing has to be sorted. -#}
 {% set windows = {'wau': '7', 'mau': 'mau_window_days', 'mau_28': '28'} %}
 
 with spans as (
@@ -47,6 +48,9 @@ user_days_by_type as (
         on
             spans.tenant_id = days.tenant_id
             and days.activity_date between spans.date_from - spans.reach_days and spans.date_to
+    {% if is_incremental() %}
+        where spans.date_from < spans.date_to
+    {% endif %}
 ),
 
 user_days as (
@@ -244,6 +248,138 @@ windows_by_day as (
         ) as mau_month_to_date
     from steps_by_day
     window type_by_day as (partition by tenant_id, span_from, user_type order by metric_date)
+),
+
+{% if is_incremental() -%}
+last_days_by_type as materialized (
+    select
+        spans.tenant_id,
+        spans.date_to as metric_date,
+        spans.week_start,
+        spans.mau_window_days,
+        users.user_type,
+        users.user_id,
+        users.last_date
+    from spans
+    cross join lateral (
+        select
+            days.user_type,
+            days.user_id,
+            max(days.activity_date) as last_date
+        from {{ ref('int_activity__user_days') }} as days
+        where
+            days.tenant_id = spans.tenant_id
+            and days.activity_date > spans.date_to - spans.reach_days
+            and days.activity_date <= spans.date_to
+        group by 1, 2
+        {{ row_by_row() }}
+    ) as users
+    where spans.date_from = spans.date_to
+),
+
+-- The same row shape as windows_by_day: people by their last day, sessions of the day itself.
+single_days as (
+    select
+        tenant_id,
+        user_type,
+        metric_date,
+        count(*) filter (where last_date = metric_date) as dau,
+        {% for name, days in windows.items() -%}
+            count(*) filter (where last_date > metric_date - {{ days }}) as {{ name }},
+        {% endfor -%}
+        count(*) filter (where last_date >= {{ week_of('metric_date', 'week_start') }}) as wau_week_to_date,
+        count(*) filter (where last_date >= {{ month_of('metric_date') }}) as mau_month_to_date,
+        0 as sessions,
+        0 as session_seconds,
+        0 as timed_sessions
+    from (
+        select
+            tenant_id,
+            metric_date,
+            week_start,
+            mau_window_days,
+            user_type,
+            user_id,
+            last_date
+        from last_days_by_type
+        union all
+        select
+            tenant_id,
+            metric_date,
+            week_start,
+            mau_window_days,
+            'all' as user_type,
+            user_id,
+            max(last_date) as last_date
+        from last_days_by_type
+        group by 1, 2, 3, 4, 6
+    ) as last_days
+    group by 1, 2, 3
+    union all
+    select
+        spans.tenant_id,
+        types.user_type,
+        spans.date_to as metric_date,
+        0 as dau,
+        {% for name in windows -%}
+            0 as {{ name }},
+        {% endfor -%}
+        0 as wau_week_to_date,
+        0 as mau_month_to_date,
+        sum(days.sessions) as sessions,
+        sum(days.session_seconds) as session_seconds,
+        sum(days.timed_sessions) as timed_sessions
+    from spans
+    cross join lateral (
+        select
+            candidates.user_type,
+            candidates.sessions,
+            candidates.session_seconds,
+            candidates.timed_sessions
+        from {{ ref('int_activity__user_days') }} as candidates
+        where candidates.tenant_id = spans.tenant_id and candidates.activity_date = spans.date_to
+        {{ row_by_row() }}
+    ) as days
+    cross join lateral (values (days.user_type), ('all')) as types (user_type)
+    where spans.date_from = spans.date_to
+    group by 1, 2, 3
+),
+
+{% endif -%}
+counts as (
+    select
+        tenant_id,
+        user_type,
+        metric_date,
+        dau,
+        {% for name in windows -%}
+            {{ name }},
+        {% endfor -%}
+        wau_week_to_date,
+        mau_month_to_date,
+        sessions,
+        session_seconds,
+        timed_sessions
+    from windows_by_day
+    where metric_date >= span_from
+    {% if is_incremental() -%}
+        union all
+        select
+            tenant_id,
+            user_type,
+            metric_date,
+            sum(dau) as dau,
+            {% for name in windows -%}
+                sum({{ name }}) as {{ name }},
+            {% endfor -%}
+            sum(wau_week_to_date) as wau_week_to_date,
+            sum(mau_month_to_date) as mau_month_to_date,
+            sum(sessions) as sessions,
+            sum(session_seconds) as session_seconds,
+            sum(timed_sessions) as timed_sessions
+        from single_days
+        group by 1, 2, 3
+    {%- endif %}
 )
 
 select
@@ -260,7 +396,5 @@ select
     session_seconds,
     timed_sessions::bigint as timed_sessions,
     session_seconds / nullif(timed_sessions, 0) as avg_session_seconds
-from windows_by_day
-where
-    metric_date >= span_from
-    and greatest(dau, wau, mau, mau_28, wau_week_to_date, mau_month_to_date) > 0
+from counts
+where greatest(dau, wau, mau, mau_28, wau_week_to_date, mau_month_to_date) > 0

@@ -60,7 +60,7 @@ began as (
             and candidates.only_period = buckets.only_period
             and candidates.first_date >= buckets.cohort_start
             and candidates.first_date < buckets.cohort_end
-        offset 0
+        {{ row_by_row() }}
     ) as sizes
 ),
 
@@ -92,7 +92,7 @@ came_back as (
             and candidates.period_index = cells.period_index
             and candidates.first_date >= cells.cohort_start
             and candidates.first_date < cells.cohort_end
-        offset 0
+        {{ row_by_row() }}
     ) as active
     where cells.mode <> 'unbounded'
 ),
@@ -108,7 +108,13 @@ members as materialized (
         firsts.entity_id,
         firsts.first_date
     from (
-        select distinct tenant_id, subject, cohort_by, period, cohort_start, cohort_end
+        select distinct
+            tenant_id,
+            subject,
+            cohort_by,
+            period,
+            cohort_start,
+            cohort_end
         from cells
         where mode = 'unbounded' and only_period = 'all'
     ) as cohorts
@@ -124,7 +130,7 @@ members as materialized (
             and candidates.cohort_by = cohorts.cohort_by
             and candidates.first_date >= cohorts.cohort_start
             and candidates.first_date < cohorts.cohort_end
-        offset 0
+        {{ row_by_row() }}
     ) as firsts
     union all
     select
@@ -145,7 +151,14 @@ last_days as (
         entities.subject,
         entities.entity_id,
         latest.last_date
-    from (select distinct tenant_id, subject, entity_id from members where subject = 'user') as entities
+    from (
+        select distinct
+            tenant_id,
+            subject,
+            entity_id
+        from members
+        where subject = 'user'
+    ) as entities
     cross join lateral (
         select days.activity_date as last_date
         from {{ ref('int_activity__user_days') }} as days
@@ -159,7 +172,14 @@ last_days as (
         entities.subject,
         entities.entity_id,
         latest.last_date
-    from (select distinct tenant_id, subject, entity_id from members where subject = 'customer') as entities
+    from (
+        select distinct
+            tenant_id,
+            subject,
+            entity_id
+        from members
+        where subject = 'customer'
+    ) as entities
     inner join {{ ref('stg_platform__tenants') }} as tenants on entities.tenant_id = tenants.tenant_id
     cross join lateral (
         select
@@ -324,7 +344,13 @@ last_buckets as (
             and members.first_date <= last_days.last_date
     inner join {{ retention_buckets() }} as buckets (period, mode, days, last_index)
         on members.period = buckets.period and buckets.mode = 'unbounded'
-    group by 1, 2, 3, 4, 6, 7
+    group by
+        members.tenant_id,
+        members.subject,
+        members.cohort_by,
+        members.period,
+        members.cohort_start,
+        period_index
 ),
 
 cohort_cells as (
@@ -392,7 +418,7 @@ cohort_cells as (
             mrr
         from last_buckets
     ) as began_and_came_back
-    group by 1, 2, 3, 4, 5, 6, 7
+    group by tenant_id, subject, cohort_by, period, mode, cohort_start, period_index
 ),
 
 -- Unbounded: those last active in bucket k or later; a calendar bucket is complete for the whole cohort or for nobody.
