@@ -377,14 +377,13 @@ dirty as (
     cross join lateral generate_series(
         0,
         least(
-            -- The first day of the cohort may lie before this one.
-            {{ retention_index('buckets', 'firsts.first_date', 'firsts.as_of_date', 'firsts.week_start') }} + 1,
+            {{ retention_index('buckets', 'firsts.first_date', 'firsts.as_of_date', 'firsts.week_start') }},
             buckets.last_index
         )
     ) as indexes (period_index)
     where not (firsts.subject = 'revenue' and buckets.mode = 'unbounded')
     union
-    -- Cells that begin: the first of a cohort brings them.
+    -- Buckets that begin.
     select
         begun.tenant_id,
         cohorts.subject,
@@ -409,24 +408,8 @@ dirty as (
     where
         not (cohorts.subject = 'revenue' and buckets.mode = 'unbounded')
         and (
-            (
-                buckets.mode = 'rolling'
-                and not exists (
-                    select from {{ ref('int_retention__cohort_sizes') }} as earlier
-                    where
-                        earlier.tenant_id = begun.tenant_id
-                        and earlier.subject = cohorts.subject
-                        and earlier.cohort_by = cohorts.cohort_by
-                        and earlier.only_period = 'all'
-                        and earlier.first_date < first_days.first_date
-                        and earlier.first_date
-                        >= {{ retention_cohort_start('buckets.period', 'first_days.first_date', 'begun.week_start') }}
-                )
-            )
-            or (
-                buckets.mode <> 'rolling'
-                and begun.day = {{ retention_cohort_start('buckets.period', 'begun.day', 'begun.week_start') }}
-            )
+            buckets.mode = 'rolling'
+            or begun.day = {{ retention_cohort_start('buckets.period', 'begun.day', 'begun.week_start') }}
         )
     union
     -- Unbounded: users who were away in complete buckets before the day that changed, and are back or no more.

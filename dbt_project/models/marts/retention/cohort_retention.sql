@@ -4,7 +4,7 @@
     meta={'dirty': {'keys': 'retention_cells'}},
 ) }}
 
-{#- A cell exists once its bucket has begun for one of the cohort. A day's calendar cell is its rolling one. -#}
+{#- A cell holds those of the cohort for whom its bucket has begun. A day's calendar cell is its rolling one. -#}
 with {{ recurring_cohorts_cte() }},
 
 {% if is_incremental() -%}
@@ -30,7 +30,7 @@ cells as (
     where dirty.is_counted
 ),
 
--- Those who began.
+-- Those who began, where their bucket has begun by as_of.
 began as (
     select
         buckets.tenant_id,
@@ -40,8 +40,6 @@ began as (
         buckets.mode,
         buckets.cohort_start,
         buckets.period_index,
-        {{ retention_bucket_end('buckets', 'sizes.first_date', '(buckets.period_index - 1)', 'buckets.week_start') }}
-        <= buckets.as_of_date as has_begun,
         {{ retention_bucket_end('buckets', 'sizes.first_date', 'buckets.period_index', 'buckets.week_start') }}
         <= buckets.complete_date + 1 as is_complete,
         sizes.entities,
@@ -62,6 +60,9 @@ began as (
             and candidates.first_date < buckets.cohort_end
         {{ row_by_row() }}
     ) as sizes
+    where
+        {{ retention_bucket_end('buckets', 'sizes.first_date', '(buckets.period_index - 1)', 'buckets.week_start') }}
+        <= buckets.as_of_date
 ),
 
 -- Those of them who were active in a bucket that has ended.
@@ -205,10 +206,6 @@ cohorts_by_period as (
         periods.period,
         sizes.first_date,
         starts.cohort_start,
-        min(sizes.first_date) over (
-            partition by
-                sizes.tenant_id, sizes.subject, sizes.cohort_by, sizes.only_period, periods.period, starts.cohort_start
-        ) as earliest_date,
         sizes.entities,
         sizes.starting_mrr,
         tenants.week_start,
@@ -223,7 +220,7 @@ cohorts_by_period as (
     ) as starts
 ),
 
--- Those who began, for each bucket that has begun by as_of for the first of their cohort.
+-- Those who began, for each bucket that has begun by as_of.
 began as (
     select
         cohorts.tenant_id,
@@ -233,7 +230,6 @@ began as (
         buckets.mode,
         cohorts.cohort_start,
         indexes.period_index,
-        true as has_begun,
         {{ retention_bucket_end('buckets', 'cohorts.first_date', 'indexes.period_index', 'cohorts.week_start') }}
         <= cohorts.complete_date + 1 as is_complete,
         cohorts.entities,
@@ -244,7 +240,7 @@ began as (
     cross join lateral generate_series(
         0,
         least(
-            {{ retention_index('buckets', 'cohorts.earliest_date', 'cohorts.as_of_date', 'cohorts.week_start') }},
+            {{ retention_index('buckets', 'cohorts.first_date', 'cohorts.as_of_date', 'cohorts.week_start') }},
             buckets.last_index
         )
     ) as indexes (period_index)
@@ -362,7 +358,6 @@ cohort_cells as (
         mode,
         cohort_start,
         period_index,
-        bool_or(has_begun) as has_begun,
         sum(entities) as cohort_size,
         coalesce(sum(entities) filter (where is_complete), 0) as eligible,
         sum(starting_mrr) filter (where is_complete) as eligible_starting_mrr,
@@ -378,7 +373,6 @@ cohort_cells as (
             mode,
             cohort_start,
             period_index,
-            has_begun,
             is_complete,
             entities,
             starting_mrr,
@@ -394,7 +388,6 @@ cohort_cells as (
             mode,
             cohort_start,
             period_index,
-            null as has_begun,
             null as is_complete,
             0 as entities,
             null as starting_mrr,
@@ -410,7 +403,6 @@ cohort_cells as (
             mode,
             cohort_start,
             period_index,
-            null as has_begun,
             null as is_complete,
             0 as entities,
             null as starting_mrr,
@@ -431,7 +423,6 @@ cells_with_retained as (
         mode,
         cohort_start,
         period_index,
-        has_begun,
         cohort_size,
         eligible,
         active as retained,
@@ -449,7 +440,6 @@ cells_with_retained as (
         'calendar' as mode,
         cohort_start,
         period_index,
-        has_begun,
         cohort_size,
         eligible,
         active as retained,
@@ -467,7 +457,6 @@ cells_with_retained as (
         mode,
         cohort_start,
         period_index,
-        has_begun,
         cohort_size,
         eligible,
         sum(active) over (
@@ -500,4 +489,5 @@ select
     eligible_starting_mrr,
     is_complete
 from cells_with_retained
-where has_begun
+-- The last bucket of a user may be no cell to count.
+where cohort_size > 0
