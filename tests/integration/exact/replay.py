@@ -37,6 +37,7 @@ _WRITES = re.compile(
     r"^\s*(create|insert|delete|update|drop|truncate|alter|with\b.*\binsert into)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_PREPARES = re.compile(r"^\s*create temporary table (?!\S*__dbt_tmp)", re.IGNORECASE)
 _TEMPORARY = re.compile(r"__dbt_tmp\d+")
 #: What tells of runs, not of the raw rows.
 EXEMPT = ("marts.pipeline_freshness", "marts.report_usage", "marts.metric_alerts")
@@ -58,13 +59,14 @@ _KEPT_TABLES = """
 
 @dataclass(frozen=True)
 class Model:
-    """A model that keeps rows: the statements of an incremental run and the query of a full refresh."""
+    """A model that keeps rows: statements of an incremental run; what a full refresh prepares and asks."""
 
     name: str
     relation: str
     columns: str
     values: str
     incremental: tuple[str, ...]
+    prepared: tuple[str, ...]
     full: str
 
 
@@ -117,7 +119,7 @@ def capture(settings: Settings) -> Project:
     """Build the empty database of `settings` both ways; it is then the template of all histories."""
     moment = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
     with open_build(settings, as_of=moment, full_refresh=True) as current:
-        _, full = run_and_capture(current)
+        full_statements, full = run_and_capture(current)
         order = [result.unique_id for result in current.results]
     with open_build(settings, as_of=moment) as current:
         incremental, _ = run_and_capture(current)
@@ -129,9 +131,20 @@ def capture(settings: Settings) -> Project:
         relation = next((table for table in tables if table.rsplit(".", 1)[-1] == name), None)
         if relation is None:
             continue  # a view
-        statements = [portable(statement, settings) for statement in incremental[unique_id]]
         models.append(
-            Model(name, relation, *tables[relation], tuple(statements), portable(full[unique_id], settings))
+            Model(
+                name,
+                relation,
+                *tables[relation],
+                tuple(portable(statement, settings) for statement in incremental[unique_id]),
+                # The temporary tables of a model's pre-hook.
+                tuple(
+                    portable(statement, settings)
+                    for statement in full_statements[unique_id]
+                    if _PREPARES.match(statement)
+                ),
+                portable(full[unique_id], settings),
+            )
         )
     return Project(tuple(models), urlsplit(settings.database_url or "").path.lstrip("/"))
 
@@ -192,6 +205,8 @@ def full_content(connection: Connection, project: Project) -> Content:
     with connection.transaction(force_rollback=True):
         for model in project.models:
             connection.execute(f"delete from {model.relation}".encode())
+            for statement in model.prepared:
+                connection.execute(statement.encode())
             connection.execute(
                 f"insert into {model.relation} ({model.columns}) "
                 f"select {model.columns} from ({model.full}\n) as full_refresh".encode()
