@@ -45,6 +45,8 @@ NIGHTS = 3
 #: Days that arrive one by one: the nights, and one for each run of Dagster.
 HELD = NIGHTS + 1
 LATE_BY = dt.timedelta(days=200)
+#: Seconds the kernel's accounts can tell apart.
+SMALLEST = 0.01
 MEMORY_LIMIT = 500
 PHASES = ("nights", "late", "full", "backfill", "dagster")
 #: Ratio -> (limit, what it must be: at least or at most).
@@ -205,7 +207,7 @@ def ratios(bench: Bench) -> dict[str, float]:
 
     def ratio(name: str, above: str, below: str, factor: float = 1) -> None:
         if above in bench.costs and below in bench.costs:
-            found[name] = factor * bench.best(above).database / bench.best(below).database
+            found[name] = factor * bench.best(above).database / max(bench.best(below).database, SMALLEST)
 
     ratio("(a) : night", "(a) refreshed", "night")
     ratio("night, long : short history", "night", "night, short history")
