@@ -293,7 +293,7 @@ def is_build_needed(conn: Connection) -> bool:
     if last_project_hash(conn) != project_hash():
         return True
     with conn.transaction(force_rollback=True):
-        return not make_plan(conn, uuid4(), Request()).is_empty
+        return not make_plan(conn, uuid4(), Request(), models_stand=True).is_empty
 
 
 def _build(settings: Settings, advance: Callable[..., None]) -> str:

@@ -195,9 +195,8 @@ def _begin(conn: psycopg.Connection, settings: Settings, request: Request) -> Bu
             "finished_at = clock_timestamp() where status = 'running'"
         )
         current_hash = project_hash()
-        full_refresh = (request.full_refresh and request.tenant is None) or last_project_hash(
-            conn
-        ) != current_hash
+        models_stand = last_project_hash(conn) == current_hash
+        full_refresh = (request.full_refresh and request.tenant is None) or not models_stand
         row = conn.execute(
             """
             insert into build.builds (
@@ -215,7 +214,7 @@ def _begin(conn: psycopg.Connection, settings: Settings, request: Request) -> Bu
             ),
         ).fetchone()
         assert row is not None
-        plan = make_plan(conn, row[0], request)
+        plan = make_plan(conn, row[0], request, models_stand=models_stand)
         if full_refresh:
             # dbt rebuilds every tenant's rows: those that were not asked for keep their own clock.
             conn.execute("update build.tenants set in_build = true")

@@ -6,14 +6,17 @@ change touches from afar. Does not belong here: what a change touches by itself 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import psycopg
 
 
-def run_when_built(conn: psycopg.Connection, table: str, sql: str) -> None:
-    """Run SQL that looks into a model's table; before the first build there is nothing to look into."""
-    exists = conn.execute("select to_regclass(%s)", (table,)).fetchone()
-    if exists is not None and exists[0] is not None:
-        conn.execute(sql)
+def run_when_built(conn: psycopg.Connection, statements: Sequence[tuple[str, str]]) -> None:
+    """Run SQL that looks into models' tables, where they exist: (table, SQL) each."""
+    for table, sql in statements:
+        exists = conn.execute("select to_regclass(%s)", (table,)).fetchone()
+        if exists is not None and exists[0] is not None:
+            conn.execute(sql)
 
 
 #: Invoices, spend and finance inputs in another currency than the tenant's, at a rate that changed.

@@ -135,7 +135,7 @@ def take_changes(conn: psycopg.Connection, tenant: str | None) -> None:
     conn.execute("analyze taken")
 
 
-def spread_changes(conn: psycopg.Connection) -> None:
+def spread_changes(conn: psycopg.Connection, *, models_stand: bool) -> None:
     """Days and entities the taken changes touch, appended to what an unfinished build left."""
     conn.execute("create temporary table spans (tenant_id text, domain text, span daterange) on commit drop")
     conn.execute(
@@ -192,8 +192,8 @@ def spread_changes(conn: psycopg.Connection) -> None:
     )
     if conn.execute("select exists (select from touched_rates)").fetchone() == (True,):
         conn.execute(TENANTS_OF_RATES, {"first": FIRST_DAY, "last": LAST_DAY})
-    for statement in SPREAD_THROUGH_MODELS:
-        run_when_built(conn, *statement)
+    if models_stand:
+        run_when_built(conn, SPREAD_THROUGH_MODELS)
     # Domains without days of their own are dirty as a whole for the tenant.
     conn.execute(
         """
@@ -208,7 +208,7 @@ def spread_changes(conn: psycopg.Connection) -> None:
     )
 
 
-def dirty_tenants(conn: psycopg.Connection, facts: str, *, full_refresh: bool) -> None:
+def dirty_tenants(conn: psycopg.Connection, facts: str, *, full_refresh: bool, models_stand: bool) -> None:
     """Tenants that are new, gone, changed in a fact that figures depend on, or truncated: all of theirs."""
     conn.execute(
         f"""
@@ -286,11 +286,11 @@ def dirty_tenants(conn: psycopg.Connection, facts: str, *, full_refresh: bool) -
         on conflict do nothing
         """
     )
-    for statement in ENTITIES_OF_DIRTY_TENANTS:
-        run_when_built(conn, *statement)
+    if models_stand:
+        run_when_built(conn, ENTITIES_OF_DIRTY_TENANTS)
 
 
-def follow_clocks(conn: psycopg.Connection) -> None:
+def follow_clocks(conn: psycopg.Connection, *, models_stand: bool) -> None:
     """Where as_of moves on: the days between, and rows whose moments lie between."""
     conn.execute(
         """
@@ -388,8 +388,8 @@ def follow_clocks(conn: psycopg.Connection) -> None:
         where isfinite(m.old_as_of)
         """
     )
-    for statement in ENTITIES_BY_CLOCK:
-        run_when_built(conn, *statement)
+    if models_stand:
+        run_when_built(conn, ENTITIES_BY_CLOCK)
 
 
 def _latest(moments: tuple[str, ...]) -> str:

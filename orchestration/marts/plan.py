@@ -82,9 +82,11 @@ class Plan:
         return self.spans == 0 and self.entities == 0
 
 
-def make_plan(conn: psycopg.Connection, build_id: UUID, request: Request) -> Plan:
+def make_plan(conn: psycopg.Connection, build_id: UUID, request: Request, *, models_stand: bool) -> Plan:
     """Write the plan of one build in the caller's transaction.
 
+    `models_stand`: the models' tables come from the SQL of today, so the plan may look into them; where they
+    come from another, or do not exist, the build makes all of them anew.
     Raises MetricpressError when the tenant is unknown or as_of would go back in time without a full refresh.
     """
     _require_tables(conn)
@@ -94,10 +96,15 @@ def make_plan(conn: psycopg.Connection, build_id: UUID, request: Request) -> Pla
     _refuse_going_back(conn, request)
     dirt.take_changes(conn, request.tenant)
     recount_rows(conn, everything=request.full_refresh)
-    dirt.spread_changes(conn)
+    dirt.spread_changes(conn, models_stand=models_stand)
     portfolio.follow_currency_and_rates(conn)
-    dirt.dirty_tenants(conn, _TENANT_FACTS, full_refresh=request.full_refresh and request.tenant is not None)
-    dirt.follow_clocks(conn)
+    dirt.dirty_tenants(
+        conn,
+        _TENANT_FACTS,
+        full_refresh=request.full_refresh and request.tenant is not None,
+        models_stand=models_stand,
+    )
+    dirt.follow_clocks(conn, models_stand=models_stand)
     if request.forced is not None:
         dirt.force(conn, *request.forced)
     dirt.merge_spans(conn)
