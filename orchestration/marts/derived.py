@@ -19,29 +19,61 @@ def run_when_built(conn: psycopg.Connection, statements: Sequence[tuple[str, str
             conn.execute(sql)
 
 
-#: Invoices, spend and finance inputs in another currency than the tenant's, at a rate that changed.
-TENANTS_OF_RATES = """
-    with money as (
-        select tenant_id, upper(currency) as currency, issued_at as moment, null::date as day
-        from raw.invoices
-        union all
-        select tenant_id, upper(currency), null, spend_date from raw.marketing_spend
-        union all
-        select tenant_id, upper(currency), null, month from raw.finance_inputs
+#: Days of invoices, spend and finance inputs in another currency than the tenant's, at a rate that changed.
+#: The rate of an invoice counts on the day it is paid, too. `offset 0`: a look by index for each tenant.
+DAYS_OF_RATES = """
+    with stretches as (
+        select lower(span) as first, upper(span) - 1 as last
+        from (select unnest(range_agg(stretch)) as span from touched_rates, unnest(days) as stretch) as merged
     ),
-    tenants as (
-        select distinct money.tenant_id
-        from touched_rates as touched
-        join money on true
-        join build.tenants as tenants
-            on tenants.tenant_id = money.tenant_id and tenants.currency <> money.currency
-        where
-            touched.currency in (money.currency, tenants.currency)
-            and touched.days @> coalesce(money.day, (money.moment at time zone tenants.timezone)::date)
+    money as materialized (
+        select tenants.tenant_id, tenants.currency as tenant_currency, foreign_money.*
+        from stretches
+        cross join build.tenants as tenants
+        cross join lateral (
+            select
+                'billing' as domain, upper(trim(i.currency)) as currency,
+                (i.issued_at at time zone tenants.timezone)::date as rated_on,
+                array[i.issued_at, i.paid_at] as moments, null::date as day
+            from raw.invoices as i
+            where
+                i.tenant_id = tenants.tenant_id
+                and i.issued_at >= (stretches.first - 1)::timestamp at time zone tenants.timezone
+                and i.issued_at < (stretches.last + 2)::timestamp at time zone tenants.timezone
+                and upper(trim(i.currency)) <> tenants.currency
+            union all
+            select 'spend', upper(trim(s.currency)), s.spend_date, null, s.spend_date
+            from raw.marketing_spend as s
+            where
+                s.tenant_id = tenants.tenant_id
+                and s.spend_date between stretches.first and stretches.last
+                and upper(trim(s.currency)) <> tenants.currency
+            union all
+            select 'finance', upper(trim(f.currency)), f.month, null, f.month
+            from raw.finance_inputs as f
+            where
+                f.tenant_id = tenants.tenant_id
+                and f.month between stretches.first and stretches.last
+                and upper(trim(f.currency)) <> tenants.currency
+            offset 0
+        ) as foreign_money
+    ),
+    rated as (
+        select distinct money.tenant_id, money.domain, money.moments, money.day
+        from money
+        join touched_rates as touched
+            on touched.currency in (money.currency, money.tenant_currency) and touched.days @> money.rated_on
     )
     insert into spans
-    select tenant_id, domain, daterange(%(first)s, %(last)s, '[]')
-    from tenants cross join unnest(array['billing', 'spend', 'finance']) as domain
+    select distinct rated.tenant_id, rated.domain, daterange(days.day, days.day, '[]')
+    from rated
+    join build.tenants as tenants using (tenant_id)
+    cross join lateral (
+        select rated.day
+        union all
+        select (moment at time zone tenants.timezone)::date from unnest(rated.moments) as moment
+    ) as days
+    where days.day is not null
 """
 
 #: Changes that reach days or entities only through what an earlier build derived.
@@ -57,6 +89,23 @@ SPREAD_THROUGH_MODELS: list[tuple[str, str]] = [
             on days.tenant_id = taken.tenant_id and days.user_id = taken.entity
         cross join unnest(array['activity', 'activity_window']) as domain
         where taken.table_name = 'users'
+        """,
+    ),
+    (
+        # A payment that failed makes a later one of its invoice a recovered one.
+        "intermediate.int_billing__days",
+        """
+        insert into spans
+        select distinct taken.tenant_id, 'billing', daterange(days.day, days.day, '[]')
+        from taken
+        join build.tenants as tenants using (tenant_id)
+        cross join lateral (
+            select (p.attempted_at at time zone tenants.timezone)::date as day
+            from raw.payments as p
+            where p.tenant_id = taken.tenant_id and p.invoice_id = taken.entity
+            offset 0
+        ) as days
+        where taken.table_name = 'payments' and days.day > taken.date_from
         """,
     ),
     (

@@ -15,10 +15,10 @@ import psycopg
 
 from orchestration.errors import MetricpressError
 from orchestration.marts.derived import (
+    DAYS_OF_RATES,
     ENTITIES_BY_CLOCK,
     ENTITIES_OF_DIRTY_TENANTS,
     SPREAD_THROUGH_MODELS,
-    TENANTS_OF_RATES,
     run_when_built,
 )
 from orchestration.marts.raw_rows import NO_TENANT
@@ -186,12 +186,12 @@ def spread_changes(conn: psycopg.Connection, *, models_stand: bool) -> None:
     conn.execute(
         """
         create temporary table touched_rates on commit drop as
-        select upper(entity) as currency, range_agg(daterange(date_from, date_from + 8)) as days
+        select upper(trim(entity)) as currency, range_agg(daterange(date_from, date_from + 8)) as days
         from taken where table_name = 'exchange_rates' and entity is not null group by 1
         """
     )
     if conn.execute("select exists (select from touched_rates)").fetchone() == (True,):
-        conn.execute(TENANTS_OF_RATES, {"first": FIRST_DAY, "last": LAST_DAY})
+        conn.execute(DAYS_OF_RATES)
     if models_stand:
         run_when_built(conn, SPREAD_THROUGH_MODELS)
     # Domains without days of their own are dirty as a whole for the tenant.

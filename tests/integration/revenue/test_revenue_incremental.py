@@ -6,12 +6,14 @@ The figures themselves are counted in test_revenue_oracle.py; here only the way 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
+from orchestration.errors import MetricpressError
 from orchestration.marts.build import build
 from orchestration.settings import Settings
 
@@ -34,8 +36,9 @@ RELATIONS = (
     "intermediate.int_revenue__subscription_periods", "intermediate.int_revenue__customer_periods",
     "intermediate.int_revenue__plan_movements", "intermediate.int_revenue__plan_days",
     "intermediate.int_revenue__plan_months", "intermediate.int_revenue__daily",
-    "intermediate.int_billing__daily", "intermediate.int_billing__dunning", "marts.mrr_movements",
-    "marts.revenue_metrics", "marts.revenue_by_plan", "marts.billing_monthly",
+    "intermediate.int_billing__days", "intermediate.int_billing__daily",
+    "intermediate.int_billing__dunning", "marts.mrr_movements", "marts.revenue_metrics",
+    "marts.revenue_by_plan", "marts.billing_monthly",
 )  # fmt: skip
 
 
@@ -175,14 +178,68 @@ def everything_gone(connection: Connection) -> None:
     connection.execute("delete from raw.subscriptions where tenant_id = 'lisbon'")
 
 
-STEPS = (
+def billing_of_old_days(connection: Connection) -> None:
+    """Payments refunded or gone, invoices voided, moved, deleted, tombstoned, in another currency."""
+    run = connection.execute
+    run("update raw.payments set status = 'refunded', refunded_amount = 7 where payment_id like 's5:%'")
+    run("update raw.invoices set status = 'void' where invoice_id = 's7:0'")
+    run("update raw.invoices set issued_at = issued_at - interval '40 day' where invoice_id = 's8:1'")
+    run("update raw.invoices set paid_at = paid_at + interval '9 day' where invoice_id like 's9:%'")
+    run("delete from raw.invoices where invoice_id = 's10:0'")
+    run("update raw.invoices set deleted_at = now() where invoice_id in ('s11:0', 's11:1')")
+    run("update raw.invoices set currency = 'GBP', status = 'uncollectible' where invoice_id = 's12:2'")
+    run("delete from raw.payments where invoice_id = 's13:0'")
+    for tenant in ("lisbon", "york"):
+        for key, status, day in (("a", "succeeded", "2024-03-02"), ("b", "succeeded", "2024-03-09")):
+            put(connection, "payments", tenant_id=tenant, payment_id=f"new:{key}", invoice_id="s13:0",
+                amount=4, currency="EUR", status=status, attempted_at=at(day))  # fmt: skip
+
+
+def failure_told_late(connection: Connection) -> None:
+    """A failure before known payments makes them recoveries; a currency begins before all others."""
+    put(connection, "payments", tenant_id="lisbon", payment_id="new:0", invoice_id="s13:0", amount=4,
+        currency="EUR", status="failed", attempted_at=at("2024-02-20"))  # fmt: skip
+    put(connection, "invoices", tenant_id="york", invoice_id="first", customer_id="c0", status="paid",
+        amount_due=8, amount_paid=8, tax=1, currency="CHF", issued_at=at("2023-11-30"),
+        paid_at=at("2024-03-19"))  # fmt: skip
+    put(connection, "invoices", tenant_id="lisbon", invoice_id="ahead", customer_id="c0", status="paid",
+        amount_due=8, amount_paid=8, tax=1, currency="USD", issued_at=at("2024-03-17"),
+        paid_at=at("2024-03-31"))  # fmt: skip
+    connection.execute("update raw.invoices set deleted_at = null where invoice_id = 's11:0'")
+    put(connection, "exchange_rates", rate_date=date(2024, 1, 5), currency="USD", units_per_eur=1.5)
+
+
+def first_invoice_gone(connection: Connection) -> None:
+    """The first day of billing lies later again; nothing else is told."""
+    connection.execute("delete from raw.invoices where invoice_id = 'first'")
+
+
+STEPS: tuple[tuple[str, Callable[[Connection], object], Any], ...] = (
     ("late and far past", late_and_far_past, at("2024-03-16", 10)),
     ("the same day goes on", lambda connection: None, date(2024, 3, 16)),
+    ("old days of billing", billing_of_old_days, date(2024, 3, 17)),
+    ("a failure told late", failure_told_late, date(2024, 3, 18)),
+    ("the first invoice gone", first_invoice_gone, date(2024, 3, 18)),
     ("a month's end, rates, a restored row", rates_and_restored, date(2024, 4, 1)),
     ("settings", settings_and_first_month, date(2024, 4, 2)),
     ("missing rates", without_a_rate, date(2024, 4, 9)),
     ("nothing left", everything_gone, date(2024, 4, 10)),
 )
+
+
+def fail_in_between(connection: Connection, settings: Settings, as_of: date) -> None:
+    """A build that stops behind int_billing__days, of which the next has to go on."""
+    connection.execute(
+        "create function raw.refuse() returns trigger language plpgsql as"
+        " $$ begin raise exception 'no room'; end $$;"
+        " create trigger refuse before insert or update on intermediate.int_billing__daily"
+        " for each row execute function raw.refuse()"
+    )
+    connection.commit()
+    with pytest.raises(MetricpressError, match="no room"):
+        build(settings, as_of=as_of)
+    connection.execute("drop function raw.refuse cascade")
+    connection.commit()
 
 
 def test_incremental_equals_full(module_settings: Settings, module_database: Connection) -> None:
@@ -193,6 +250,8 @@ def test_incremental_equals_full(module_settings: Settings, module_database: Con
     for name, change, as_of in STEPS:
         change(connection)
         connection.commit()
+        if change is failure_told_late:
+            fail_in_between(connection, module_settings, as_of)
         build(module_settings, as_of=as_of)
         incremental = content(connection)
         build(module_settings, as_of=as_of, full_refresh=True)

@@ -1,104 +1,69 @@
+{%- set scope = {'models': ['int_billing__days'], 'domains': ['billing'], 'grain': 'month', 'later': true} %}
 {{ config(
     unique_key=['tenant_id', 'month', 'currency'],
-    meta={'dirty': {'tenant': ['billing', 'clock'], 'column': 'month'}},
+    meta={'dirty': {'spans': scope, 'column': 'month'}},
 ) }}
 
+{%- set flows = ['invoiced', 'collected', 'tax', 'refunded', 'uncollectible'] %}
 {%- set ages = {'0_to_30': (0, 30), '31_to_60': (31, 60), '61_to_90': (61, 90), 'over_90': (91, none)} %}
 
+-- From the first changed month on.
 with tenants as materialized (
     select
         tenants.tenant_id,
         tenants.timezone,
         tenants.as_of,
         tenants.as_of_date,
-        tenants.complete_date
+        tenants.complete_date,
+        {{ 'spans.date_from' if is_incremental() else "'1900-01-01'::date" }} as first_changed
     from {{ ref('stg_platform__tenants') }} as tenants
     {% if is_incremental() %}
-        inner join {{ dirty_tenants(['billing', 'clock']) }} as dirty on tenants.tenant_id = dirty.tenant_id
+        inner join {{ spans_of(**scope) }} as spans on tenants.tenant_id = spans.tenant_id
     {% endif %}
-),
-
--- Drafts are not issued yet and void ones were taken back: neither was ever billed.
-invoices as materialized (
-    select
-        invoices.tenant_id,
-        coalesce(nullif(invoices.currency, ''), '(none)') as currency,
-        invoices.status,
-        invoices.amount_due,
-        invoices.amount_paid,
-        invoices.tax,
-        (invoices.issued_at at time zone tenants.timezone)::date as issued_date,
-        case
-            when invoices.status = 'paid' and coalesce(invoices.paid_at, invoices.issued_at) < tenants.as_of
-                then greatest(
-                    (coalesce(invoices.paid_at, invoices.issued_at) at time zone tenants.timezone)::date,
-                    (invoices.issued_at at time zone tenants.timezone)::date
-                )
-        end as paid_date
-    from tenants
-    inner join {{ ref('stg_revenue__invoices') }} as invoices
-        on tenants.tenant_id = invoices.tenant_id and invoices.issued_at < tenants.as_of
-    where invoices.status not in ('draft', 'void')
-),
-
-payments as materialized (
-    select
-        payments.tenant_id,
-        coalesce(nullif(payments.currency, ''), '(none)') as currency,
-        (payments.attempted_at at time zone tenants.timezone)::date as metric_date,
-        payments.amount,
-        case
-            when payments.status = 'refunded' and payments.refunded_amount = 0 then payments.amount
-            else payments.refunded_amount
-        end as refunded
-    from tenants
-    inner join {{ ref('stg_revenue__payments') }} as payments
-        on tenants.tenant_id = payments.tenant_id and payments.attempted_at < tenants.as_of
-    where payments.status <> 'failed'
-),
-
-flows as (
-    select
-        tenant_id,
-        {{ month_of('issued_date') }} as month,
-        currency,
-        amount_due as invoiced,
-        tax,
-        case when status = 'uncollectible' then amount_due - amount_paid else 0 end as uncollectible,
-        0 as collected,
-        0 as refunded
-    from invoices
-    union all
-    select
-        tenant_id,
-        {{ month_of('metric_date') }} as month,
-        currency,
-        0 as invoiced,
-        0 as tax,
-        0 as uncollectible,
-        amount as collected,
-        refunded
-    from payments
 ),
 
 flow_months as materialized (
     select
+        days.tenant_id,
+        {{ month_of('days.metric_date') }} as month,
+        days.currency,
+        {%- for flow in flows %}
+            sum(days.{{ flow }}) as {{ flow }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from tenants
+    cross join lateral {{ looked_up(
+        ref('int_billing__days'), 'billing_days',
+        'billing_days.tenant_id = tenants.tenant_id and billing_days.metric_date >= tenants.first_changed'
+        ~ ' and billing_days.documents > 0'
+    ) }} as days
+    group by days.tenant_id, {{ month_of('days.metric_date') }}, days.currency
+),
+
+-- A currency that had begun before has a row in the month before, which no change has reached.
+currencies as (
+    select
         tenant_id,
-        month,
         currency,
-        sum(invoiced) as invoiced,
-        sum(tax) as tax,
-        sum(uncollectible) as uncollectible,
-        sum(collected) as collected,
-        sum(refunded) as refunded
-    from flows
-    group by tenant_id, month, currency
+        month as first_month
+    from flow_months
+    {% if is_incremental() %}
+        union all
+        select
+            before.tenant_id,
+            before.currency,
+            tenants.first_changed as first_month
+        from tenants
+        cross join lateral {{ looked_up(
+            this, 'kept',
+            "kept.tenant_id = tenants.tenant_id and kept.month = (tenants.first_changed - interval '1 month')::date"
+        ) }} as before
+    {% endif %}
 ),
 
 months as materialized (
     select
-        currencies.tenant_id,
-        currencies.currency,
+        first_months.tenant_id,
+        first_months.currency,
         months.month::date as month,
         least((months.month + interval '1 month')::date - 1, tenants.as_of_date) as last_date,
         (months.month + interval '1 month')::date - 1 <= tenants.complete_date as is_complete
@@ -106,35 +71,86 @@ months as materialized (
         select
             tenant_id,
             currency,
-            min(month) as first_month
-        from flow_months
+            min(first_month) as first_month
+        from currencies
         group by tenant_id, currency
-    ) as currencies
-    inner join tenants on currencies.tenant_id = tenants.tenant_id
+    ) as first_months
+    inner join tenants on first_months.tenant_id = tenants.tenant_id
     cross join lateral generate_series(
-        currencies.first_month::timestamp, {{ month_of('tenants.as_of_date') }}::timestamp, interval '1 month'
+        first_months.first_month::timestamp, {{ month_of('tenants.as_of_date') }}::timestamp, interval '1 month'
     ) as months (month)
 ),
 
--- Each invoice in each month at whose end it was unpaid. When one was written off is not told.
+{% set invoice_facts = ['status', 'amount_due', 'amount_paid', 'currency', 'issued_at', 'paid_at'] %}
+-- Open invoices, and those paid after the end of the first changed month. When one was written off is not told.
+invoices as (
+    select
+        tenants.tenant_id,
+        {%- for fact in invoice_facts %}
+            invoices.{{ fact }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from tenants
+    cross join lateral {{ looked_up(
+        ref('stg_revenue__invoices'), 'candidates',
+        "candidates.tenant_id = tenants.tenant_id and candidates.status = 'open'"
+        ~ " and candidates.issued_at < tenants.as_of and candidates.amount_due > candidates.amount_paid"
+    ) }} as invoices
+    union all
+    select
+        tenants.tenant_id,
+        {%- for fact in invoice_facts %}
+            invoices.{{ fact }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from tenants
+    cross join lateral {{ looked_up(
+        ref('stg_revenue__invoices'), 'candidates',
+        "candidates.tenant_id = tenants.tenant_id and candidates.status = 'paid'"
+        ~ " and candidates.issued_at < tenants.as_of and candidates.paid_at >= least("
+        ~ "(tenants.first_changed + interval '1 month') at time zone tenants.timezone - interval '1 day',"
+        ~ " tenants.as_of)"
+    ) }} as invoices
+),
+
+owed as (
+    select
+        invoices.tenant_id,
+        coalesce(nullif(invoices.currency, ''), '(none)') as currency,
+        case invoices.status when 'paid' then invoices.amount_due else invoices.amount_due - invoices.amount_paid end
+            as amount,
+        (invoices.issued_at at time zone tenants.timezone)::date as issued_date,
+        case
+            when invoices.status = 'paid' and invoices.paid_at < tenants.as_of
+                then greatest(
+                    (invoices.paid_at at time zone tenants.timezone)::date,
+                    (invoices.issued_at at time zone tenants.timezone)::date
+                )
+        end as paid_date,
+        tenants.first_changed,
+        tenants.as_of_date
+    from invoices
+    inner join tenants on invoices.tenant_id = tenants.tenant_id
+),
+
+-- Each invoice in each month at whose end it was unpaid.
 unpaid as (
     select
-        months.tenant_id,
-        months.month,
-        months.currency,
-        months.last_date - invoices.issued_date as age,
-        case invoices.status when 'paid' then invoices.amount_due else invoices.amount_due - invoices.amount_paid end
-            as amount
-    from months
-    inner join invoices
-        on
-            months.tenant_id = invoices.tenant_id
-            and months.currency = invoices.currency
-            and months.last_date >= invoices.issued_date
-            and months.last_date < coalesce(invoices.paid_date, 'infinity')
-    where
-        invoices.status = 'paid'
-        or (invoices.status = 'open' and invoices.amount_due > invoices.amount_paid)
+        owed.tenant_id,
+        months.month::date as month,
+        owed.currency,
+        months.last_date - owed.issued_date as age,
+        owed.amount
+    from owed
+    cross join lateral (
+        select
+            month.month,
+            least((month.month + interval '1 month')::date - 1, owed.as_of_date) as last_date
+        from generate_series(
+            {{ month_of('greatest(owed.first_changed, owed.issued_date)') }}::timestamp,
+            {{ month_of('least(owed.paid_date, owed.as_of_date)') }}::timestamp,
+            interval '1 month'
+        ) as month (month)
+    ) as months
+    where months.last_date < coalesce(owed.paid_date, 'infinity')
 ),
 
 unpaid_months as materialized (
