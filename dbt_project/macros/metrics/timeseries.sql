@@ -112,7 +112,10 @@ select distinct
     periods.period_start,
     {{ period_end('periods.grain', 'periods.period_start') }} as period_end,
     least({{ period_end('periods.grain', 'periods.period_start') }}, tenants.as_of_date) as last_date,
-    {{ period_end('periods.grain', 'periods.period_start') }} <= tenants.complete_date as has_ended
+    {{ period_end('periods.grain', 'periods.period_start') }} <= tenants.complete_date as has_ended,
+    -- Weeks that were published before the tenant's weeks began on another day only have to go.
+    periods.period_start
+    = {{ period_of('periods.grain', 'periods.period_start', 'tenants.week_start') }} as is_computed
 from periods
 inner join {{ source('build', 'tenants') }} as tenants on periods.tenant_id = tenants.tenant_id;
 

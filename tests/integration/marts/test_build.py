@@ -212,6 +212,15 @@ def test_tables_of_older_sql_are_made_anew(built: Settings, raw: psycopg.Connect
     assert content(built) == before
 
 
+def test_weeks_that_begin_on_another_day(built: Settings, raw: psycopg.Connection[Any]) -> None:
+    raw.execute("update raw.tenants set week_start = 'sunday'")
+    build(built, as_of=date(2025, 5, 1))
+    weeks = raw.execute(
+        "select distinct extract(isodow from period_start) from marts.metric_timeseries where grain = 'week'"
+    ).fetchall()
+    assert weeks == [(7,)]
+
+
 def test_unknown_tenant_is_named(built: Settings) -> None:
     with pytest.raises(MetricpressError, match="no tenant 'nobody'"):
         build(built, tenant="nobody")

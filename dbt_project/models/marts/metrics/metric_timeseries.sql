@@ -45,7 +45,8 @@ with
                     and mart.{{ group.mart.date }} between periods.period_start and periods.period_end
                 {%- endif %}
         where
-            periods.dimension = '{{ group.dimension }}'
+            periods.is_computed
+            and periods.dimension = '{{ group.dimension }}'
             {% if group.mart.total -%}
                 and mart.{{ group.mart.dimensions.keys() | first }} {{ '=' if group.dimension == 'all' else '<>' }} '{{ group.mart.total }}'
             {%- endif %}

@@ -316,6 +316,42 @@ last_days as (
 ),
 
 {% endif -%}
+-- Each member's last day. Added up rather than joined: the planner takes the members for a handful and would go through
+-- all last days for each of them.
+members_with_last_day as (
+    select
+        tenant_id,
+        subject,
+        cohort_by,
+        period,
+        cohort_start,
+        first_date,
+        max(last_date) over (partition by tenant_id, subject, entity_id) as last_date
+    from (
+        select
+            tenant_id,
+            subject,
+            entity_id,
+            cohort_by,
+            period,
+            cohort_start,
+            first_date,
+            null::date as last_date
+        from members
+        union all
+        select
+            tenant_id,
+            subject,
+            entity_id,
+            null as cohort_by,
+            null as period,
+            null as cohort_start,
+            null as first_date,
+            last_date
+        from last_days
+    ) as members_and_last_days
+),
+
 last_buckets as (
     select
         members.tenant_id,
@@ -325,21 +361,16 @@ last_buckets as (
         'unbounded' as mode,
         members.cohort_start,
         least(
-            {{ retention_index('buckets', 'members.first_date', 'last_days.last_date', 'tenants.week_start') }},
+            {{ retention_index('buckets', 'members.first_date', 'members.last_date', 'tenants.week_start') }},
             buckets.last_index
         ) as period_index,
         count(*) as active,
         null::numeric as mrr
-    from members
+    from members_with_last_day as members
     inner join {{ ref('stg_platform__tenants') }} as tenants on members.tenant_id = tenants.tenant_id
-    inner join last_days
-        on
-            members.tenant_id = last_days.tenant_id
-            and members.subject = last_days.subject
-            and members.entity_id = last_days.entity_id
-            and members.first_date <= last_days.last_date
     inner join {{ retention_buckets() }} as buckets (period, mode, days, last_index)
         on members.period = buckets.period and buckets.mode = 'unbounded'
+    where members.first_date <= members.last_date
     group by
         members.tenant_id,
         members.subject,
