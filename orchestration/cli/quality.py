@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Annotated, Any
 
 import typer
@@ -53,7 +54,7 @@ def _tell_tenant(name: str, tables: list[dict[str, Any]], rules: list[dict[str, 
             "counted": row["rows_counted"],
             "excluded": row["rows_excluded"],
             "flagged": row["rows_flagged"],
-            "newest_row": row["newest_row"],
+            "newest (UTC)": row["newest_row"] and f"{row['newest_row'].astimezone(UTC):%Y-%m-%d %H:%M}",
         }
         for row in tables
         if row["tenant_id"] == name
