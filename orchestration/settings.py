@@ -17,6 +17,12 @@ from orchestration.errors import MetricpressError
 DEFAULT_HOME = ".metricpress"
 DATABASE_SCHEMES = ("postgresql", "postgres")
 SMTP_SCHEMES = ("smtp", "smtps")
+SLACK_WEBHOOK = "SLACK_WEBHOOK_"
+MEGABYTE = 1_000_000
+#: Postmark takes 10 MB, and no relay of docs/runbook.md less.
+DEFAULT_MAIL_MEGABYTES = 10
+#: Below that a key can be guessed.
+SHORTEST_KEY = 32
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,15 @@ class Settings:
     stripe_api_key: str | None = field(default=None, repr=False)
     stripe_api_base: str = "https://api.stripe.com"
     slack_bot_token: str | None = field(default=None, repr=False)
+    slack_api_base: str = "https://slack.com/api/"
+    #: Incoming webhooks of Slack by the name subscriptions use (SLACK_WEBHOOK_<NAME>, lower case).
+    slack_webhooks: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: Sign unsubscribe tokens and webhooks: the first signs, all verify.
+    signing_keys: tuple[str, ...] = field(default=(), repr=False)
+    unsubscribe_address: str | None = None
+    #: Hosts and networks that webhooks may reach although they are private.
+    webhook_private_hosts: tuple[str, ...] = ()
+    mail_max_bytes: int = DEFAULT_MAIL_MEGABYTES * MEGABYTE
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
@@ -53,11 +68,26 @@ class Settings:
             template_dir=Path(template_dir).expanduser().absolute() if template_dir else None,
             smtp_url=_url(env, "METRICPRESS_SMTP_URL", SMTP_SCHEMES),
             mail_from=_get(env, "METRICPRESS_MAIL_FROM") or cls.mail_from,
-            refresh_minutes=_minutes(env, "METRICPRESS_REFRESH_MINUTES", cls.refresh_minutes),
+            refresh_minutes=_whole(
+                env, "METRICPRESS_REFRESH_MINUTES", cls.refresh_minutes, most=1440, unit="minutes"
+            ),
             operator=_get(env, "METRICPRESS_OPERATOR"),
             stripe_api_key=_get(env, "STRIPE_API_KEY"),
             stripe_api_base=_get(env, "STRIPE_API_BASE") or cls.stripe_api_base,
             slack_bot_token=_get(env, "SLACK_BOT_TOKEN"),
+            slack_api_base=_get(env, "SLACK_API_BASE") or cls.slack_api_base,
+            slack_webhooks={
+                name.removeprefix(SLACK_WEBHOOK).lower(): value.strip()
+                for name, value in env.items()
+                if name.startswith(SLACK_WEBHOOK) and value.strip()
+            },
+            signing_keys=_signing_keys(env),
+            unsubscribe_address=_get(env, "METRICPRESS_UNSUBSCRIBE_ADDRESS"),
+            webhook_private_hosts=_list(env, "METRICPRESS_WEBHOOK_PRIVATE_HOSTS"),
+            mail_max_bytes=_whole(
+                env, "METRICPRESS_MAIL_MAX_MB", DEFAULT_MAIL_MEGABYTES, most=1000, unit="megabytes"
+            )
+            * MEGABYTE,
         )
 
 
@@ -84,10 +114,26 @@ def _url(env: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | N
     return value
 
 
-def _minutes(env: Mapping[str, str], name: str, default: int) -> int:
+def _list(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in env.get(name, "").split(",") if part.strip())
+
+
+def _signing_keys(env: Mapping[str, str]) -> tuple[str, ...]:
+    """METRICPRESS_SIGNING_KEY: one key, or several while they are changed, the newest first."""
+    keys = _list(env, "METRICPRESS_SIGNING_KEY")
+    if any(len(key) < SHORTEST_KEY for key in keys):
+        raise MetricpressError(
+            f"METRICPRESS_SIGNING_KEY holds a key of less than {SHORTEST_KEY} characters",
+            remedy="Make one with: openssl rand -hex 32",
+        )
+    return keys
+
+
+def _whole(env: Mapping[str, str], name: str, default: int, *, most: int, unit: str) -> int:
+    """A whole number from 1 to `most`."""
     value = _get(env, name)
     if value is None:
         return default
-    if not value.isdigit() or not 1 <= int(value) <= 1440:
-        raise MetricpressError(f'{name} is "{value}"', remedy="Give whole minutes from 1 to 1440.")
+    if not value.isdigit() or not 1 <= int(value) <= most:
+        raise MetricpressError(f'{name} is "{value}"', remedy=f"Give whole {unit} from 1 to {most}.")
     return int(value)

@@ -5,6 +5,9 @@ Belongs here: the types channels raise. Does not: the retry times (service) and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class DeliveryFailure(Exception):
     """A parcel did not, or not surely, reach its recipient; the message goes to the ledger: no secrets."""
@@ -19,7 +22,25 @@ class TransientFailure(DeliveryFailure):
 
 
 class PermanentFailure(DeliveryFailure):
-    """Nothing was delivered and the same attempt would fail again."""
+    """Nothing was delivered and the same attempt would fail again.
+
+    `recipient_gone`: the recipient itself is refused for good (no such mailbox, 410, archived channel), not
+    this content or our settings; the recipient is suppressed.
+    """
+
+    def __init__(self, message: str, *, recipient_gone: bool = False) -> None:
+        super().__init__(message)
+        self.recipient_gone = recipient_gone
+
+
+class PartialFailure(TransientFailure):
+    """A delivery of several steps stopped midway; with `progress` (JSON) the next attempt does the rest."""
+
+    def __init__(
+        self, message: str, *, progress: Mapping[str, Any], retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.progress = progress
 
 
 class UnknownOutcome(DeliveryFailure):

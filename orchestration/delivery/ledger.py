@@ -107,6 +107,7 @@ class Ledger:
             from reporting.report_deliveries as own
             left join reporting.suppressions as x
                 on x.tenant_id = own.tenant_id and x.recipient = lower(own.recipient)
+                and (x.subscription_id is null or x.subscription_id = %(subscription)s)
             left join reporting.tenant_settings as c on c.tenant_id = own.tenant_id
             where own.tenant_id = d.tenant_id and own.delivery_id = d.delivery_id
                 and d.tenant_id = %(tenant)s and d.occurrence_id = %(occurrence)s
@@ -121,7 +122,7 @@ class Ledger:
                             <> all(array(select lower(a) from unnest(c.allowed_recipient_domains) as a))
                 )
             """,
-            _key(promise),
+            {**_key(promise), "subscription": promise.subscription_id},
         )
 
     def claim_rendering(self, promise: Promise, now: datetime) -> list[Delivery]:

@@ -39,7 +39,8 @@ _ACTIVE = """
     from reporting.report_subscriptions as s
     join raw.tenants as t on t.tenant_id = s.tenant_id and t.deleted_at is null
     left join reporting.tenant_settings as c on c.tenant_id = s.tenant_id
-    where s.is_active and s.deleted_at is null and (%(tenant)s::text is null or s.tenant_id = %(tenant)s)
+    where s.is_active and s.deleted_at is null and s.origin = 'standing'
+        and (%(tenant)s::text is null or s.tenant_id = %(tenant)s)
     order by s.tenant_id, s.subscription_id
 """
 

@@ -118,7 +118,8 @@ def listed(conn: Connection, tenant: str | None = None) -> list[Subscription]:
         return cursor.execute(
             f"""
             select {_COLUMNS} from reporting.report_subscriptions as s
-            where s.deleted_at is null and (%(tenant)s::text is null or s.tenant_id = %(tenant)s)
+            where s.deleted_at is null and s.origin = 'standing'
+                and (%(tenant)s::text is null or s.tenant_id = %(tenant)s)
             order by s.tenant_id, s.name
             """,
             {"tenant": tenant},

@@ -5,9 +5,11 @@ Belongs here: the parcel and the protocol every channel keeps. Does not: any tra
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,30 @@ class Attachment:
 
 
 @dataclass(frozen=True)
+class About:
+    """Which report a parcel carries, for channels that tell programs or lay out messages of their own.
+
+    `figures` is JSON text as in reporting.report_deliveries.report_data; `data_version` the build it was read
+    from, None for a notice.
+    """
+
+    tenant_id: str
+    subscription_id: str
+    subscription: str
+    report: str
+    period_start: date
+    period_end: date
+    is_late: bool = False
+    data_version: str | None = None
+    figures: str = "{}"
+
+
+@dataclass(frozen=True)
 class Parcel:
-    """One finished delivery for one recipient. `message_id` is stable: the same in every attempt."""
+    """One finished delivery for one recipient. `message_id` is stable: the same in every attempt.
+
+    `about` is None for messages to the operator. `progress`: what an earlier attempt left (PartialFailure).
+    """
 
     delivery_id: str
     message_id: str
@@ -31,6 +55,8 @@ class Parcel:
     text: str
     html: str
     attachments: tuple[Attachment, ...]
+    about: About | None = None
+    progress: Mapping[str, Any] | None = None
 
 
 class Channel(Protocol):

@@ -1,0 +1,18 @@
+"""Delivery: holidays, deadlines, notices, requests, unsubscribing, audit of acts."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text())
+
+
+def downgrade() -> None:
+    raise NotImplementedError("the ledger is never taken back by a migration; restore a backup instead")

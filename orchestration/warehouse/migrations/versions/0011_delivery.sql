@@ -1,0 +1,102 @@
+-- Delivery: holidays, deadlines, notices, requests of people, unsubscribing, and what the audit log tells of them.
+
+alter table reporting.report_subscriptions
+    add column holiday_calendar text  -- country or market, with a subdivision after a hyphen: DE, US-NY, XNYS
+        constraint report_subscriptions_holiday_calendar_form
+        check (holiday_calendar ~ '^[A-Z]{2,5}(-[A-Za-z0-9]{1,16})?$'),
+    add column holiday_rule text
+        constraint report_subscriptions_holiday_rule_known check (holiday_rule in ('skip', 'before', 'after')),
+    -- What happens at the end of max_lateness while data are missing or do not hold.
+    add column when_incomplete text not null default 'notice'
+        constraint report_subscriptions_when_incomplete_known check (when_incomplete in ('notice', 'hold')),
+    add column owner text,  -- mail address of who is told when a delivery fails for good; NULL: the operator
+    -- ad_hoc: made for one report on demand; never due by itself, not listed.
+    add column origin text not null default 'standing'
+        constraint report_subscriptions_origin_known check (origin in ('standing', 'ad_hoc')),
+    add constraint report_subscriptions_holiday_rule_given
+        check ((holiday_calendar is null) = (holiday_rule is null));
+-- A name is taken by standing subscriptions only.
+drop index reporting.report_subscriptions_name_once;
+create unique index report_subscriptions_name_once on reporting.report_subscriptions (tenant_id, name)
+    where deleted_at is null and origin = 'standing';
+
+alter table reporting.report_occurrences
+    -- Waiting for data and retries end here; what follows then is said by the subscription's when_incomplete.
+    add column give_up_at timestamptz,
+    add column alerted_at timestamptz,  -- the operator was told that it is not out
+    -- Of a report on demand; NULL: as the subscription says.
+    add column period_kind text
+        constraint report_occurrences_period_kind_known check (period_kind in ('daily', 'weekly', 'monthly', 'range')),
+    add column parameters jsonb
+        constraint report_occurrences_parameters_object check (jsonb_typeof(parameters) = 'object'),
+    add column formats text[]
+        constraint report_occurrences_formats_known check (
+            cardinality(formats) > 0 and formats <@ '{pdf,html,csv,xlsx,json}'
+        ),
+    drop constraint report_occurrences_state_known,
+    -- notified: the plain notice went out instead of the report; held: the operator decides.
+    add constraint report_occurrences_state_known
+        check (state in ('pending', 'sent', 'partial', 'failed', 'skipped', 'notified', 'held'));
+
+alter table reporting.report_deliveries
+    add column kind text not null default 'report'
+        constraint report_deliveries_kind_known check (kind in ('report', 'notice')),
+    add column requested_by text,  -- who asked for it by hand; NULL: the schedule
+    add column progress jsonb,     -- what is done of a delivery in several steps, so that the rest can follow
+    add column render_seconds numeric,
+    add column send_seconds numeric,
+    add column files_removed_at timestamptz;  -- the tenant's retention time was over
+
+-- subscription_id NULL: nothing at all goes to this recipient.
+alter table reporting.suppressions
+    drop constraint suppressions_pkey,
+    add column suppression_id uuid not null default gen_random_uuid(),
+    add column subscription_id uuid,
+    add column source text not null default 'command'
+        constraint suppressions_source_known check (source in ('command', 'bounce', 'gone', 'unsubscribe')),
+    add primary key (tenant_id, suppression_id),
+    add foreign key (tenant_id, subscription_id) references reporting.report_subscriptions,
+    add constraint suppressions_once unique nulls not distinct (tenant_id, recipient, subscription_id);
+
+-- What the operator was told, each thing once.
+create table reporting.operator_notices (
+    notice_id uuid primary key default gen_random_uuid(),
+    tenant_id text,  -- NULL: the installation
+    kind text not null
+        constraint operator_notices_kind_known check (kind in ('summary', 'alert')),
+    about text not null,  -- the day of a summary, the key of what an alert is about
+    subject text not null,
+    body text not null,
+    sent_at timestamptz,  -- NULL: not out yet
+    created_at timestamptz not null default clock_timestamp(),
+    updated_at timestamptz not null default clock_timestamp(),
+    created_by text not null default reporting.actor(),
+    constraint operator_notices_once unique (kind, about)
+);
+create trigger keep_provenance before update on reporting.operator_notices
+    for each row execute function reporting.keep_provenance();
+grant select, insert, update, delete on reporting.operator_notices to metricpress_pipeline;
+
+-- Acts that change no row of a watched table are told by the program that does them.
+alter table reporting.audit_log
+    drop constraint audit_log_action_known,
+    add constraint audit_log_action_known check (
+        action in ('insert', 'update', 'delete', 'truncate', 'backfill', 'export', 'grant')
+    );
+create function reporting.record_action(tenant text, action text, object_type text, object text, details jsonb)
+returns void
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+    insert into reporting.audit_log (tenant_id, action, object_type, object, after)
+    values ($1, $2, $3, $4, $5)
+$$;
+revoke execute on function reporting.record_action from public;
+grant execute on function reporting.record_action to metricpress_pipeline;
+
+create trigger audit after insert on reporting.report_occurrences
+    for each row when (new.origin = 'on_demand') execute function reporting.record_audit('occurrence_id');
+create trigger audit after insert on reporting.report_deliveries
+    for each row when (new.requested_by is not null) execute function reporting.record_audit('delivery_id');
+create trigger audit after insert or update or delete on reporting.suppressions
+    for each row execute function reporting.record_audit('recipient');
+create trigger audit_truncate after truncate on reporting.suppressions
+    for each statement execute function reporting.record_audit('recipient');
