@@ -21,6 +21,7 @@ from orchestration.errors import MetricpressError
 REFERRING = (
     ("reporting", "report_deliveries"),
     ("reporting", "report_occurrences"),
+    ("reporting", "suppressions"),
     ("reporting", "report_subscriptions"),
     ("raw", "rejected_rows"),
 )
