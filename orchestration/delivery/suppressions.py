@@ -15,7 +15,7 @@ import psycopg
 from psycopg.rows import class_row
 
 Connection = psycopg.Connection[Any]
-#: Who said so: a person by command, the mail server (5xx), another receiver (410, channel gone), the recipient.
+#: Who said so: a person, the mail server (5xx), another receiver (410, no such channel), the recipient.
 Source = Literal["command", "bounce", "gone", "unsubscribe"]
 
 _COLUMNS = """x.tenant_id, x.recipient, x.reason, x.source, x.since, x.created_by, x.suppression_id,
@@ -53,7 +53,7 @@ def suppress(
 ) -> bool:
     """Write to that recipient no more; without `subscription_id` nothing of the tenant at all.
 
-    True when it is new; one that is there already keeps its reason and its date. Upper and lower case are one.
+    True when it is new; one that is there already keeps its reason and date. Case does not matter.
     """
     written = conn.execute(
         """
