@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -17,12 +17,13 @@ from typing import Any, cast
 import psycopg
 
 from orchestration.delivery.channels.folder import write_atomically
-from orchestration.delivery.channels.parcel import Attachment
+from orchestration.delivery.channels.parcel import Attachment, Highlight, Summary
 from orchestration.delivery.failures import PermanentFailure
 from orchestration.delivery.ledger import Rendition
 from orchestration.delivery.records import Promise
 from orchestration.reports import RenderedReport, ReportRequest, render
 from orchestration.reports.document import Cards, Document, Figure
+from orchestration.reports.formats.html import STATUS_WORDS
 from orchestration.reports.formatting import Formatter
 from orchestration.reports.request import Frequency
 from orchestration.reports.templates import folders
@@ -40,6 +41,8 @@ MEDIA_TYPES = {
 #: Parts of the mail itself, kept beside the files so that a later attempt sends the same words.
 MAIL_TEXT = "mail.txt"
 MAIL_HTML = "mail.html"
+#: What Slack shows, kept for the same reason.
+SUMMARY = "summary.json"
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Content:
     text: str
     html: str
     attachments: tuple[Attachment, ...]
+    summary: Summary | None = None
 
 
 def request_of(promise: Promise, settings: Settings) -> ReportRequest:
@@ -104,7 +108,9 @@ def keep(report: RenderedReport, promise: Promise, output_dir: Path, key: str) -
     entries = [_kept(folder / f"{stem}.{name}", name, content) for name, content in report.files.items()]
     text = _kept(folder / MAIL_TEXT, MAIL_TEXT, text_body(report).encode())
     html = _kept(folder / MAIL_HTML, MAIL_HTML, report.html_body.encode())
-    return [*entries, {**text, "subject": " ".join(report.title.split())}, html]
+    said = json.dumps(asdict(summary_of(report)), ensure_ascii=False).encode()
+    short = _kept(folder / SUMMARY, SUMMARY, said)
+    return [*entries, {**text, "subject": " ".join(report.title.split())}, html, short]
 
 
 def preview(conn: Connection, request: ReportRequest, formats: Sequence[str], folder: Path) -> list[Path]:
@@ -136,7 +142,7 @@ def intact(files: Iterable[Mapping[str, Any]]) -> bool:
 
 def read_back(files: Iterable[Mapping[str, Any]]) -> Content:
     """The content of kept files. Raises PermanentFailure when one is missing or was changed."""
-    subject, text, html = "", "", ""
+    subject, text, html, summary = "", "", "", None
     attachments = []
     for entry in files:
         content = _read(entry)
@@ -145,10 +151,12 @@ def read_back(files: Iterable[Mapping[str, Any]]) -> Content:
                 subject, text = entry["subject"], content.decode()
             case "mail.html":
                 html = content.decode()
+            case "summary.json":
+                summary = _summary(json.loads(content))
             case name:
                 filename = Path(entry["path"]).name
                 attachments.append(Attachment(name, filename, MEDIA_TYPES[name], content))
-    return Content(subject, text, html, tuple(attachments))
+    return Content(subject, text, html, tuple(attachments), summary)
 
 
 def text_body(report: RenderedReport) -> str:
@@ -165,6 +173,20 @@ def text_body(report: RenderedReport) -> str:
         lines.append("The full report is attached.")
     lines += [footer for footer in ("", document.brand.footer) if document.brand.footer]
     return "\n".join(lines) + "\n"
+
+
+def summary_of(report: RenderedReport) -> Summary:
+    """The report in short, its numbers and dates in its locale."""
+    document = report.document
+    text = Formatter.of(document.locale)
+    lines = (document.headline, document.standfirst, document.empty, *document.warnings)
+    return Summary(
+        title=", ".join(part for part in (f"{document.title}: {document.tenant}", document.branch) if part),
+        period=document.period_words,
+        as_of=f"{text.moment(document.as_of)} ({document.timezone})",
+        lines=tuple(line for line in lines if line),
+        highlights=tuple(_highlight(figure, text) for figure in _cards(document)),
+    )
 
 
 def figures_json(figures: Mapping[str, Any]) -> str:
@@ -185,14 +207,33 @@ def period_label(asked: Promise | ReportRequest) -> str:
     return f"{asked.period_start}_{asked.period_end}"
 
 
+def _highlight(figure: Figure, text: Formatter) -> Highlight:
+    status = figure.target.status if figure.target else None
+    return Highlight(
+        label=figure.label,
+        value=text.figure(figure),
+        change=_change(figure, text) if figure.value is not None else figure.reason,
+        status=STATUS_WORDS[status] if status else "",
+    )
+
+
+def _summary(kept: dict[str, Any]) -> Summary:
+    highlights = tuple(Highlight(**entry) for entry in kept["highlights"])
+    return Summary(**{**kept, "lines": tuple(kept["lines"]), "highlights": highlights})
+
+
 def _value(figure: Figure, text: Formatter) -> str:
-    value = text.figure(figure)
+    value, change = text.figure(figure), _change(figure, text)
+    return f"{value} ({change})" if change else value
+
+
+def _change(figure: Figure, text: Formatter) -> str:
     change = text.change(figure)
     if figure.comparison is None or not change:
-        return value
+        return ""
     movement = figure.comparison.movement
     words = movement if movement == "unchanged" else f"{movement} {change}"
-    return f"{value} ({words} against {figure.comparison.label})"
+    return f"{words} against {figure.comparison.label}"
 
 
 def _cards(document: Document) -> Iterator[Figure]:

@@ -242,4 +242,5 @@ def _parcel(promise: Promise, delivery: Delivery, own_id: str, content: Content)
         text=content.text,
         html=content.html,
         attachments=content.attachments,
+        summary=content.summary,
     )

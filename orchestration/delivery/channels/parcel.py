@@ -42,10 +42,35 @@ class About:
 
 
 @dataclass(frozen=True)
+class Highlight:
+    """A figure as people read it, in the report's locale; `change` and `status` are words or empty."""
+
+    label: str
+    value: str
+    change: str = ""
+    status: str = ""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a report says in short, for channels that lay out messages of their own.
+
+    `lines`: headline and what stands below it, the headline first.
+    """
+
+    title: str
+    period: str
+    as_of: str
+    lines: tuple[str, ...] = ()
+    highlights: tuple[Highlight, ...] = ()
+
+
+@dataclass(frozen=True)
 class Parcel:
     """One finished delivery for one recipient. `message_id` is stable: the same in every attempt.
 
-    `about` is None for messages to the operator. `progress`: what an earlier attempt left (PartialFailure).
+    `about` is None for messages to the operator, `summary` for those and for notices. `progress`: what an
+    earlier attempt left (PartialFailure).
     """
 
     delivery_id: str
@@ -56,6 +81,7 @@ class Parcel:
     html: str
     attachments: tuple[Attachment, ...]
     about: About | None = None
+    summary: Summary | None = None
     progress: Mapping[str, Any] | None = None
 
 

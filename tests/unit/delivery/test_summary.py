@@ -1,0 +1,53 @@
+"""What a report says in short: kept beside its files, in its locale, states as words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from orchestration.delivery.rendering import read_back, summary_of
+from orchestration.reports import RenderedReport
+from orchestration.reports.document import Brand, Cards, Comparison, Document, Figure, Target
+
+
+def report() -> RenderedReport:
+    mrr = Figure(
+        "mrr", "MRR", Decimal("12345.5"), format="money", currency="EUR",
+        comparison=Comparison("October", Decimal(11000), Decimal(1345), Decimal("0.1223"), "up", "better"),
+        target=Target(Decimal("13000"), None, "warning"),
+    )  # fmt: skip
+    nrr = Figure("nrr", "Net revenue retention", None, format="percent", reason="no customers before")
+    document = Document(
+        report="executive", title="Executive report", frequency="monthly", tenant="Gym", branch="North",
+        period_start=date(2026, 10, 1), period_end=date(2026, 10, 31), period_words="Oktober 2026",
+        as_of=datetime(2026, 11, 1, 5, tzinfo=UTC), timezone="UTC", headline="MRR rose.",
+        standfirst="Churn fell.", brand=Brand(), locale="de", front=(Cards((mrr, nrr)),),
+        warnings=("An exchange rate is missing.",),
+    )  # fmt: skip
+    return RenderedReport("Executive", document, {}, {}, "")
+
+
+def test_numbers_in_the_locale_and_states_in_words() -> None:
+    said = summary_of(report())
+    assert said.title == "Executive report: Gym, North"
+    assert said.lines == ("MRR rose.", "Churn fell.", "An exchange rate is missing.")
+    assert said.as_of == "1. November 2026, 05:00 (UTC)"
+    mrr, nrr = said.highlights
+    assert (mrr.value, mrr.change, mrr.status) == (
+        "12.345,50\xa0€",
+        "up 12,2\xa0% against October",
+        "near target",
+    )
+    assert (nrr.value, nrr.change, nrr.status) == ("—", "no customers before", "")
+
+
+def test_the_summary_comes_back_as_it_was_kept(tmp_path) -> None:
+    content = json.dumps(asdict(summary_of(report()))).encode()
+    path = tmp_path / "summary.json"
+    path.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    entry = {"format": "summary.json", "path": str(path), "bytes": len(content), "sha256": digest}
+    assert read_back([entry]).summary == summary_of(report())
