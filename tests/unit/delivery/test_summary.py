@@ -38,7 +38,7 @@ def test_numbers_in_the_locale_and_states_in_words() -> None:
     mrr, nrr = said.highlights
     assert (mrr.value, mrr.change, mrr.status) == (
         "12.345,50\xa0€",
-        "up 12,2\xa0% against October",
+        "up 12,2% against October",
         "near target",
     )
     assert (nrr.value, nrr.change, nrr.status) == ("—", "no customers before", "")
