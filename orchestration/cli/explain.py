@@ -56,7 +56,7 @@ def explain(
 def _tell(found: Explanation, with_rows: bool) -> None:
     from rich.console import Console
 
-    from orchestration.figures.text import part_text, value_text
+    from orchestration.cli.figure_text import part_text, value_text
     from orchestration.reports.formatting import Formatter
 
     text = Formatter.of("en")
@@ -96,7 +96,7 @@ def _hanging(name: str, content: str, width: int) -> str:
 
 
 def _tell_points(found: Explanation, text: Formatter) -> None:
-    from orchestration.figures.text import part_text, value_text
+    from orchestration.cli.figure_text import part_text, value_text
 
     for title, points in (("Days", found.days), ("By dimension", found.dimensions)):
         is_ratio = any(point.denominator is not None for point in points)
@@ -119,8 +119,8 @@ def _tell_points(found: Explanation, text: Formatter) -> None:
 
 
 def _tell_parts(found: Explanation, with_rows: bool, text: Formatter) -> None:
+    from orchestration.cli.figure_text import counts_text, part_text
     from orchestration.figures.explain import load_text
-    from orchestration.figures.text import counts_text, part_text
 
     is_derived = len({part.metric for part in found.parts}) > 1
     counts = [

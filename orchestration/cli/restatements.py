@@ -43,7 +43,7 @@ def restatements(
 def _tell(found: Found) -> None:
     from rich.console import Console
 
-    from orchestration.figures.text import part_text, value_text
+    from orchestration.cli.figure_text import part_text, value_text
     from orchestration.reports.formatting import Formatter
 
     console, text = Console(highlight=False, markup=False), Formatter.of("en")

@@ -76,8 +76,8 @@ def _tell_lines(console: Console, text: Formatter, one: Summary) -> None:
     from rich import box
     from rich.table import Table
 
+    from orchestration.cli.figure_text import change_text, value_text
     from orchestration.figures.summary import NOT_ENDED, ONE_MONTH
-    from orchestration.figures.text import change_text, value_text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("", overflow="fold", width=30)

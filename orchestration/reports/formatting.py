@@ -137,7 +137,7 @@ class Formatter:
 
     def period(self, start: date, end: date, frequency: str) -> str:
         """The period in words: a day with its weekday, the ends of a week, a month by name."""
-        if frequency == "daily":
+        if frequency == "daily" or start == end:
             return _plain_space(format_date(end, "full", locale=self.locale))
         if frequency == "monthly":
             return _plain_space(format_skeleton("yMMMM", start, locale=self.locale))

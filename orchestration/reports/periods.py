@@ -12,15 +12,21 @@ from datetime import date, timedelta
 from orchestration.errors import MetricpressError
 from orchestration.reports.request import Frequency
 
-GRAIN = {"daily": "day", "weekly": "week", "monthly": "month"}
+GRAIN = {"daily": "day", "weekly": "week", "monthly": "month", "range": "day"}
+#: What a reader calls the period.
+NOUN = {"daily": "day", "weekly": "week", "monthly": "month", "range": "period"}
 #: Points on a trend chart: a month of days, a quarter of weeks, a year of months and the month a year ago.
 TREND_POINTS = {"daily": 30, "weekly": 13, "monthly": 13}
-BEFORE = {"daily": "the day before", "weekly": "the week before", "monthly": "the month before"}
+BEFORE = {"daily": "the day before", "weekly": "the week before", "monthly": "the month before",
+          "range": "the day before"}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Period:
-    """One report period with inclusive ends, and what it is compared with."""
+    """One report period with inclusive ends, and what it is compared with.
+
+    A range is any number of whole days; it is compared with the range before of the same length.
+    """
 
     frequency: Frequency
     start: date
@@ -34,12 +40,19 @@ class Period:
     @property
     def before(self) -> str:
         """The period of comparison in words."""
+        if self.frequency == "range" and self.days > 1:
+            return f"the {self.days} days before"
         return BEFORE[self.frequency]
 
     @property
     def this(self) -> str:
         """The period itself in words."""
-        return f"this {self.grain}"
+        return f"this {NOUN[self.frequency]}"
+
+    @property
+    def days(self) -> int:
+        """How many days it has."""
+        return (self.end - self.start).days + 1
 
     @property
     def previous(self) -> Period:
@@ -49,12 +62,29 @@ class Period:
     @property
     def trend(self) -> tuple[date, ...]:
         """Starts of the periods on a trend chart, this one last."""
+        if self.frequency == "range":
+            return tuple(self.start + timedelta(days=index) for index in range(self.days))
         points = TREND_POINTS[self.frequency]
         return tuple(self._start(index - points + 1) for index in range(points))
 
+    @property
+    def trend_periods(self) -> tuple[Period, ...]:
+        """The periods on a trend chart: of a range its days, else those before and this one."""
+        if self.frequency == "range":
+            return tuple(Period("daily", day, day) for day in self.trend)
+        length = self.end - self.start
+        return tuple(Period(self.frequency, start, start + length) for start in self.trend)
+
+    @property
+    def trend_span(self) -> str:
+        """How long the trend is, in words."""
+        return f"{len(self.trend)} {GRAIN[self.frequency]}s"
+
     def check(self, week_start: str) -> None:
-        """Refuse a period that is not one whole day, week or month of the tenant."""
-        if self.frequency == "daily":
+        """Refuse a period that is not one whole day, week or month of the tenant; a range needs a day."""
+        if self.frequency == "range":
+            fits, remedy = self.start <= self.end, "give the first day, then the last"
+        elif self.frequency == "daily":
             fits, remedy = self.start == self.end, "give the same day twice"
         elif self.frequency == "weekly":
             first = 0 if week_start == "monday" else 6
@@ -70,6 +100,8 @@ class Period:
     def _start(self, steps: int) -> date:
         if self.frequency == "daily":
             return self.start + timedelta(days=steps)
+        if self.frequency == "range":
+            return self.start + timedelta(days=steps * self.days)
         if self.frequency == "weekly":
             return self.start + timedelta(weeks=steps)
         months = self.start.year * 12 + self.start.month - 1 + steps

@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from orchestration.reports.document import Document, Number
 
-Frequency = Literal["daily", "weekly", "monthly"]
+#: What kind of period a report covers; a range is any number of whole days.
+Frequency = Literal["daily", "weekly", "monthly", "range"]
 
 
 @dataclass(frozen=True)

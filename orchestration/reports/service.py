@@ -62,7 +62,13 @@ def build_document(conn: Connection, request: ReportRequest, report: ReportType)
 
 
 def _check(request: ReportRequest, report: ReportType, formats: Sequence[str]) -> None:
-    if request.frequency not in report.frequencies:
+    if request.frequency == "range" and not report.ranges:
+        raise MetricpressError(
+            f"report {report.name} is not made for a range of days",
+            remedy=f"ask for a whole period, {' or '.join(report.frequencies)}; or, where its document can, "
+            "set `ranges: true` in its report.yml",
+        )
+    if request.frequency not in (*report.frequencies, "range"):
         raise MetricpressError(
             f"report {report.name} is not made {request.frequency}",
             remedy=f"its frequencies: {', '.join(report.frequencies)}",

@@ -3,7 +3,7 @@
 Belongs here: the sandboxed Jinja environment, report.yml, the parameters schema, and the assets (fonts,
 styles) of the shipped templates and of a folder beside them. Does not belong here: what a template prints.
 
-A report is a folder with template.html.j2, report.yml (title, document, frequencies) and
+A report is a folder with template.html.j2, report.yml (title, document, frequencies, ranges) and
 parameters.schema.json. A folder given by METRICPRESS_TEMPLATE_DIR comes first, so it can add reports and
 replace single files.
 """
@@ -36,6 +36,7 @@ class ReportType:
     document: str
     frequencies: tuple[str, ...]
     schema: Mapping[str, Any]
+    ranges: bool = False  # whether it may be asked for over any range of days
 
     @property
     def template(self) -> str:
@@ -92,7 +93,8 @@ def report_type(name: str, template_dir: Path | None) -> ReportType:
         raise MetricpressError(f"there is no report {name!r}", remedy=f"known reports: {', '.join(known)}")
     about = yaml.safe_load(asset(f"{name}/report.yml", template_dir).read_text("utf-8"))
     schema = json.loads(asset(f"{name}/parameters.schema.json", template_dir).read_text("utf-8"))
-    return ReportType(name, about["title"], about["document"], tuple(about["frequencies"]), schema)
+    return ReportType(name, about["title"], about["document"], tuple(about["frequencies"]), schema,
+                      about.get("ranges", False))  # fmt: skip
 
 
 def check_parameters(report: ReportType, parameters: Mapping[str, Any]) -> None:

@@ -23,8 +23,8 @@ ALLOWED: dict[str, set[str]] = {
     "warehouse": set(),
     "sources": {"warehouse"},
     "marts": {"warehouse"},
-    "reports": {"warehouse"},
-    "figures": {"reports", "warehouse"},
+    "figures": {"warehouse"},
+    "reports": {"figures", "warehouse"},
     "delivery": {"reports", "warehouse"},
     "alerts": {"delivery", "reports", "warehouse"},
 }

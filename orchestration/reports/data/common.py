@@ -152,7 +152,7 @@ def read_series(
           and dimension = 'all' and dimension_value = 'all'
           and period_start between %s and %s
     """
-    first, last = min(period.trend[0], period.previous.start), period.start
+    first, last = min(period.trend[0], period.previous.start), period.trend[-1]
     series: dict[str, dict[date, Point]] = {}
     with conn.cursor(row_factory=class_row(Point)) as cursor:
         for point in cursor.execute(sql, (tenant_id, list(metrics), period.grain, first, last)):

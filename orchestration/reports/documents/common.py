@@ -7,7 +7,7 @@ Does not belong here: the choice of figures of one report.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -91,6 +91,9 @@ class Shelf:
     catalogue: Mapping[str, Metric]
     series: Mapping[str, Mapping[date, Point]]
     targets: Mapping[str, TargetRow]
+    #: Of a range: its days for charts, and why a figure has no value.
+    days: Mapping[str, Mapping[date, Point]] | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
     def point(self, metric: str, start: date | None = None) -> Point | None:
         """The metric's row of a period, this one by default."""
@@ -98,8 +101,7 @@ class Shelf:
 
     def value(self, metric: str, start: date | None = None) -> Number | None:
         """The metric's value of a period; None for NULL and for no row."""
-        point = self.point(metric, start)
-        return None if point is None or not _finite(point.value) else point.value
+        return _value_of(self.point(metric, start))
 
     def blank(self, metric: str) -> Figure:
         """A figure of the metric's form without a value."""
@@ -130,13 +132,16 @@ class Shelf:
 
     def trend(self, metric: str, wide: bool = False) -> Chart | None:
         """The metric's line up to this period; None when fewer than two points have a value."""
-        values = tuple(self.value(metric, start) for start in self.period.trend)
+        points = (self.series if self.days is None else self.days).get(metric, {})
+        values = tuple(_value_of(points.get(start)) for start in self.period.trend)
         known = [value for value in values if value is not None]
         if len(known) < 2:
             return None
         return line_chart(self.figure(metric), self.period, values, self.text, wide)
 
     def _reason(self, metric: str) -> str:
+        if metric in self.reasons:
+            return self.reasons[metric]
         point, row = self.point(metric), self.catalogue[metric]
         if point is None:
             return f"no figure is recorded for {self.period.this}"
@@ -150,17 +155,21 @@ class Shelf:
 def line_chart(
     figure: Figure, period: Period, values: tuple[Number | None, ...], text: Formatter, wide: bool
 ) -> Chart:
-    """A figure's values over the trend of a period, with the figure itself written at the end."""
+    """A figure's values over the trend of a period; at the end the figure itself, of a range its last day."""
     known = [value for value in values if value is not None]
-    span = {"daily": "30 days", "weekly": "13 weeks", "monthly": "13 months"}[period.frequency]
+    span, end = period.trend_span, figure
+    if period.frequency == "range":
+        end = replace(figure, key=f"{figure.key}.last_day", value=values[-1], comparison=None, target=None)
     low, high = text.like(figure, min(known), True), text.like(figure, max(known), True)
-    alt = f"{figure.label} over {span}: between {low} and {high}, at the end {text.figure(figure)}."
+    alt = f"{figure.label} over {span}: between {low} and {high}, at the end {text.figure(end)}."
     return Chart(figure.key, figure.label, "line", period.trend, (Series(figure.label, values),), figure, alt,
-                 figure, note=span, wide=wide)  # fmt: skip
+                 end, note=span, wide=wide)  # fmt: skip
 
 
-def _finite(value: Number | None) -> bool:
-    return value is not None and (not isinstance(value, Decimal) or value.is_finite())
+def _value_of(point: Point | None) -> Number | None:
+    if point is None or (isinstance(point.value, Decimal) and not point.value.is_finite()):
+        return None
+    return point.value
 
 
 def phrase(title: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from orchestration.errors import MetricpressError
 from orchestration.reports.data import common as rows
 from orchestration.reports.data import executive as query
+from orchestration.reports.data.ranges import read_range
 from orchestration.reports.document import (
     Block,
     Brand,
@@ -172,14 +173,7 @@ def build(conn: rows.Connection, request: ReportRequest, text: Formatter, brand:
     period.check(tenant.week_start)
     offered = (*PARTS, *_asked_for(request.parameters))
     metrics = list(dict.fromkeys(metric for part in offered for metric in part.metrics))
-    shelf = Shelf(
-        tenant,
-        period,
-        text,
-        rows.read_catalogue(conn, metrics),
-        rows.read_series(conn, tenant.tenant_id, period, metrics),
-        rows.read_targets(conn, tenant.tenant_id, period),
-    )
+    shelf, untold = _shelf(conn, tenant, period, text, metrics)
     present = query.read_present(conn, tenant.tenant_id, period.end, metrics)
     movements = query.read_movements(conn, tenant.tenant_id, period)
     _require_known(shelf, request.parameters)
@@ -187,7 +181,32 @@ def build(conn: rows.Connection, request: ReportRequest, text: Formatter, brand:
     if not parts:
         extent = query.read_extent(conn, tenant.tenant_id, period.grain)
         return common.document(request, tenant, period, text, brand, empty=_empty(shelf, extent))
-    return _filled(request, shelf, brand, parts, movements)
+    document = _filled(request, shelf, brand, parts, movements)
+    return replace(document, notes=(*document.notes, *_range_notes(period, untold)))
+
+
+def _shelf(
+    conn: rows.Connection, tenant: rows.Tenant, period: Period, text: Formatter, metrics: Sequence[str]
+) -> tuple[Shelf, tuple[str, ...]]:
+    """The figures of the period, and the titles of metrics that it cannot have."""
+    catalogue = rows.read_catalogue(conn, metrics)
+    series = rows.read_series(conn, tenant.tenant_id, period, metrics)
+    if period.frequency != "range":
+        targets = rows.read_targets(conn, tenant.tenant_id, period)
+        return Shelf(tenant, period, text, catalogue, series, targets), ()
+    found = read_range(conn, tenant.tenant_id, period, metrics)
+    shelf = Shelf(tenant, period, text, catalogue, found.series, {}, days=series, reasons=found.reasons)
+    return shelf, found.untold
+
+
+def _range_notes(period: Period, untold: Sequence[str]) -> tuple[str, ...]:
+    if period.frequency != "range":
+        return ()
+    notes = ["Distinct counts and percentiles are counted anew over the whole period; charts show its days."]
+    if untold:
+        left_out = common.listed([common.phrase(title) for title in untold])
+        notes.append(f"Left out, as of whole calendar months only: {left_out}.")
+    return tuple(notes)
 
 
 def _asked_for(parameters: Mapping[str, Any]) -> list[Part]:

@@ -149,9 +149,7 @@ class Book:
     def trend(self, key: str, wide: bool = False) -> Chart | None:
         """The measure over the days or weeks up to this period."""
         measure = next(measure for measure in MEASURES if measure.key == key)
-        length = self.period.end - self.period.start
-        periods = [Period(self.period.frequency, start, start + length) for start in self.period.trend]
-        values = tuple(self.value(measure, period) for period in periods)
+        values = tuple(self.value(measure, period) for period in self.period.trend_periods)
         if sum(value is not None for value in values) < 2:
             return None
         return common.line_chart(self.figure(key), self.period, values, self.text, wide)

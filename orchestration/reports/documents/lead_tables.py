@@ -69,8 +69,8 @@ def statuses(total: Callable[[str, date, date], Decimal], period: Period, known:
     whole, earlier = sum(now, Decimal(0)), sum(before, Decimal(0))
     rows.append(Row("All leads", (_count("status.all", whole), _share("status.all.share", whole, whole),
                                   _before("status.all.previous", earlier, known)), total=True))  # fmt: skip
-    columns = (Column("Status of the leads created", "left"), Column(f"This {period.grain}"), Column("Share"),
-               Column(period.before.capitalize()))  # fmt: skip
+    columns = (Column("Status of the leads created", "left"), Column(period.this.capitalize()),
+               Column("Share"), Column(period.before.capitalize()))  # fmt: skip
     return Table("status", "Leads by status", columns, tuple(rows), _early_note(period, known))
 
 
@@ -85,8 +85,8 @@ def outcomes(found: Sequence[Outcome], period: Period, known: bool) -> Table:
         ))
         for row in found
     )  # fmt: skip
-    columns = (Column("Outcome of completed calls", "left"), Column(f"This {period.grain}"), Column("Share"),
-               Column(period.before.capitalize()))  # fmt: skip
+    columns = (Column("Outcome of completed calls", "left"), Column(period.this.capitalize()),
+               Column("Share"), Column(period.before.capitalize()))  # fmt: skip
     return Table("outcomes", "Calls by outcome", columns, rows, _early_note(period, known))
 
 

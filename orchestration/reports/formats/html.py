@@ -20,7 +20,7 @@ from orchestration.reports.brand import palette
 from orchestration.reports.document import Chart, Document
 from orchestration.reports.formats import svg
 from orchestration.reports.formatting import Formatter
-from orchestration.reports.periods import GRAIN
+from orchestration.reports.periods import NOUN
 from orchestration.reports.templates import ReportType, asset, environment
 
 STATUS_WORDS = {"success": "on target", "warning": "near target", "error": "off target"}
@@ -41,7 +41,7 @@ def page(document: Document, report: ReportType, template_dir: Path | None, css:
         "palette": colours,
         "css": css,
         "status_words": STATUS_WORDS,
-        "this_period": f"This {GRAIN[document.frequency]}",
+        "this_period": f"This {NOUN[document.frequency]}",
     }
     try:
         return environment(template_dir).get_template(report.template).render(context)

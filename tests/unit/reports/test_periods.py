@@ -28,6 +28,16 @@ def test_a_trend_ends_with_the_period() -> None:
     assert (len(weeks), weeks[0]) == (13, date(2026, 1, 5))
 
 
+def test_a_range_stands_beside_the_range_before_of_its_length() -> None:
+    days = Period("range", date(2026, 3, 3), date(2026, 3, 12))
+    assert (days.previous.start, days.previous.end) == (date(2026, 2, 21), date(2026, 3, 2))
+    assert (days.before, days.this, days.trend_span) == ("the 10 days before", "this period", "10 days")
+    assert (len(days.trend), days.trend[0], days.trend[-1]) == (10, days.start, days.end)
+    assert {(part.frequency, part.start == part.end) for part in days.trend_periods} == {("daily", True)}
+    one = Period("range", date(2026, 3, 3), date(2026, 3, 3))
+    assert (one.before, one.previous.end) == ("the day before", date(2026, 3, 2))
+
+
 @pytest.mark.parametrize(
     ("frequency", "start", "end", "week_start", "fits"),
     [
@@ -39,6 +49,8 @@ def test_a_trend_ends_with_the_period() -> None:
         ("weekly", date(2026, 3, 2), date(2026, 3, 7), "monday", False),
         ("monthly", date(2024, 2, 1), date(2024, 2, 29), "monday", True),
         ("monthly", date(2024, 2, 1), date(2024, 2, 28), "monday", False),
+        ("range", date(2024, 2, 1), date(2024, 2, 1), "monday", True),
+        ("range", date(2024, 2, 2), date(2024, 2, 1), "monday", False),
     ],
 )
 def test_a_period_is_whole(frequency: Frequency, start: date, end: date, week_start: str, fits: bool) -> None:
