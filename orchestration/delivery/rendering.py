@@ -155,7 +155,7 @@ def read_back(files: Iterable[Mapping[str, Any]]) -> Content:
                 summary = _summary(json.loads(content))
             case name:
                 filename = Path(entry["path"]).name
-                attachments.append(Attachment(name, filename, MEDIA_TYPES[name], content))
+                attachments.append(Attachment(name, filename, MEDIA_TYPES[name], content, entry["path"]))
     return Content(subject, text, html, tuple(attachments), summary)
 
 

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 
 @dataclass(frozen=True)
 class Attachment:
-    """A rendered file; `format` is the report format (pdf, html ...), `media_type` its IANA name."""
+    """A rendered file; `format` is the report format (pdf, html ...), `media_type` its IANA name.
+
+    `path`: where it is kept, for channels that can carry no files.
+    """
 
     format: str
     filename: str
     media_type: str
     content: bytes
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class About:
     report: str
     period_start: date
     period_end: date
+    due_at: datetime
     is_late: bool = False
     data_version: str | None = None
     figures: str = "{}"
