@@ -6,9 +6,9 @@ Belongs here: rows as dataclasses and every SELECT over occurrences and deliveri
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,10 +22,14 @@ STATUSES = ("pending", "rendering", "ready", "sending", "sent", "failed", "unkno
 #: Class of the advisory locks by which a dispatcher shows that it lives; the object is its database process.
 DISPATCHER_LOCKS = 730_511
 
-RETRY_DUE = "delivery_status = 'failed' and next_attempt_at <= %(now)s"
-#: What still has something to come, by itself.
-OPEN = """(d.delivery_status in ('pending', 'rendering', 'ready', 'sending', 'held')
+RETRY_DUE = "d.delivery_status = 'failed' and d.next_attempt_at <= %(now)s"
+#: A dispatch may take it up now.
+WORK = f"(d.delivery_status in ('pending', 'ready') or {RETRY_DUE})"
+#: What still has something to come by itself; a held delivery waits for a person.
+OPEN = """(d.delivery_status in ('pending', 'rendering', 'ready', 'sending')
     or d.delivery_status = 'failed' and d.next_attempt_at is not null)"""
+#: Waiting and retries end here. Occurrences that migration 0011 found have no moment of their own.
+GIVE_UP_AT = "coalesce(o.give_up_at, o.due_at + s.max_lateness)"
 
 #: Claims of dispatchers that have ended: a dispatcher holds its advisory lock as long as its session lives.
 ORPHANED = """d.delivery_status in ('rendering', 'sending') and (
@@ -39,15 +43,16 @@ ORPHANED = """d.delivery_status in ('rendering', 'sending') and (
         )
     )"""
 
-DELIVERY_COLUMNS = """d.tenant_id, d.delivery_id, d.occurrence_id, d.channel, d.recipient, d.delivery_status,
-    d.attempts, d.files, d.error_message"""
-
 
 @dataclass(frozen=True)
 class Promise:
-    """A report that is due: the occurrence with what its subscription asks for."""
+    """A report that is due: the occurrence with what its subscription asks for.
+
+    `needs_rendering`: some of its deliveries have no files yet. `give_up_at`: then it waits no longer.
+    """
 
     tenant_id: str
+    tenant: str
     occurrence_id: UUID
     subscription_id: UUID
     subscription: str
@@ -57,32 +62,47 @@ class Promise:
     period_start: date
     period_end: date
     due_at: datetime
+    give_up_at: datetime
+    max_lateness: timedelta
+    when_incomplete: str
     is_late: bool
+    reason: str | None
     branch_id: str | None
     parameters: dict[str, Any]
     formats: list[str]
     locale: str
-    is_rendered: bool
+    needs_rendering: bool
+
+    @property
+    def notice_give_up_at(self) -> datetime:
+        """A notice goes out when the report is given up, so its own retries get the same time again."""
+        return self.give_up_at + self.max_lateness
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """A row of the ledger as a sender needs it."""
+    """A rendered row of the ledger as a sender needs it. `figures` is JSON text."""
 
     tenant_id: str
     delivery_id: UUID
     occurrence_id: UUID
     channel: str
     recipient: str
-    delivery_status: str
+    kind: str
     attempts: int
     files: list[dict[str, Any]]
-    error_message: str | None
+    render_key: str | None
+    data_version: str | None
+    figures: str
+    progress: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where one delivery stands. `reason`: why it waits, failed or was skipped; `files`: as rendered."""
+    """Where one delivery stands. `kind`: report, or notice when the data were incomplete.
+
+    `reason`: why it waits, failed or was skipped; `files`: as rendered.
+    """
 
     tenant_id: str
     subscription: str
@@ -95,6 +115,7 @@ class Outcome:
     channel: str
     recipient: str
     delivery_id: UUID
+    kind: str
     delivery_status: str
     attempts: int
     next_attempt_at: datetime | None
@@ -113,20 +134,23 @@ def promises(
     with conn.cursor(row_factory=class_row(Promise)) as cursor:
         return cursor.execute(
             f"""
-            select o.tenant_id, o.occurrence_id, o.subscription_id, s.name as subscription, s.report,
-                s.frequency, o.local_date, o.report_period_start as period_start,
-                o.report_period_end as period_end, o.due_at, o.is_late, s.branch_id, s.parameters, s.formats,
-                coalesce(s.locale, c.locale, 'en') as locale, d.is_rendered
+            select o.tenant_id, coalesce(t.name, o.tenant_id) as tenant, o.occurrence_id, o.subscription_id,
+                s.name as subscription, s.report, coalesce(o.period_kind, s.frequency) as frequency,
+                o.local_date, o.report_period_start as period_start, o.report_period_end as period_end,
+                o.due_at, {GIVE_UP_AT} as give_up_at, s.max_lateness, s.when_incomplete, o.is_late, o.reason,
+                s.branch_id, coalesce(o.parameters, s.parameters) as parameters,
+                coalesce(o.formats, s.formats) as formats, coalesce(s.locale, c.locale, 'en') as locale,
+                d.needs_rendering
             from reporting.report_occurrences as o
             join reporting.report_subscriptions as s using (tenant_id, subscription_id)
+            left join raw.tenants as t using (tenant_id)
             left join reporting.tenant_settings as c using (tenant_id)
             cross join lateral (
-                select bool_or(d.files <> '[]') as is_rendered
+                select bool_or(d.files = '[]') as needs_rendering
                 from reporting.report_deliveries as d
-                where d.tenant_id = o.tenant_id and d.occurrence_id = o.occurrence_id
-                    and (d.delivery_status in ('pending', 'ready') or {RETRY_DUE})
+                where d.tenant_id = o.tenant_id and d.occurrence_id = o.occurrence_id and {WORK}
             ) as d
-            where o.state = 'pending' and o.due_at <= %(now)s and d.is_rendered is not null
+            where o.state = 'pending' and o.due_at <= %(now)s and d.needs_rendering is not null
                 and (s.is_active or o.origin = 'on_demand')
                 and (%(tenant)s::text is null or o.tenant_id = %(tenant)s)
                 and (%(occurrence)s::uuid is null or o.occurrence_id = %(occurrence)s)
@@ -136,13 +160,80 @@ def promises(
         ).fetchall()
 
 
-def has_orphans(conn: Connection) -> bool:
-    """Whether a dispatcher ended with claims in its hands."""
+def sendable(conn: Connection, batch: Sequence[Promise], now: datetime) -> list[Delivery]:
+    """What is rendered and waits for a sender; deliveries of one rendering stand together."""
+    with conn.cursor(row_factory=class_row(Delivery)) as cursor:
+        return cursor.execute(
+            f"""
+            select d.tenant_id, d.delivery_id, d.occurrence_id, d.channel, d.recipient, d.kind, d.attempts,
+                d.files, d.render_key, d.data_version, coalesce(d.report_data::text, '{{}}') as figures,
+                d.progress
+            from {BATCH}
+            join reporting.report_occurrences as o using (tenant_id, occurrence_id)
+            join reporting.report_subscriptions as s using (tenant_id, subscription_id)
+            join reporting.report_deliveries as d using (tenant_id, occurrence_id)
+            where (s.is_active or o.origin = 'on_demand') and d.files <> '[]'
+                and (d.delivery_status = 'ready' or {RETRY_DUE})
+            order by d.tenant_id, d.render_key, o.due_at, d.occurrence_id, d.channel, d.recipient
+            """,
+            batch_values(batch) | {"now": now},
+        ).fetchall()
+
+
+#: Occurrences a dispatcher works on together, as a table of a statement.
+BATCH = "unnest(%(tenants)s::text[], %(occurrences)s::uuid[]) as b (tenant_id, occurrence_id)"
+
+
+def batch_values(batch: Iterable[Promise]) -> dict[str, Any]:
+    """The values of BATCH."""
+    keys = [(promise.tenant_id, promise.occurrence_id) for promise in batch]
+    return {"tenants": [key[0] for key in keys], "occurrences": [key[1] for key in keys]}
+
+
+def has_loose_ends(conn: Connection, now: datetime, tenant: str | None = None) -> bool:
+    """Whether something can be sent, given up or closed at once, or was left behind by a dead dispatcher."""
     row = conn.execute(
-        f"select exists (select from reporting.report_deliveries as d where {ORPHANED})",
-        {"locks": DISPATCHER_LOCKS},
+        f"""
+        select exists (select from reporting.report_deliveries as d where {ORPHANED})
+            or exists (
+                select from reporting.report_occurrences as o
+                join reporting.report_subscriptions as s using (tenant_id, subscription_id)
+                cross join lateral (
+                    select bool_or({OPEN}) as is_open,
+                        bool_or(d.delivery_status = 'pending' or {RETRY_DUE} and d.files = '[]') as is_bare,
+                        bool_or(d.delivery_status = 'ready' or {RETRY_DUE} and d.files <> '[]') as is_rendered
+                    from reporting.report_deliveries as d
+                    where d.tenant_id = o.tenant_id and d.occurrence_id = o.occurrence_id
+                ) as d
+                where o.state = 'pending' and o.due_at <= %(now)s
+                    and (%(tenant)s::text is null or o.tenant_id = %(tenant)s)
+                    and case
+                        when not coalesce(d.is_open, false) then d.is_open is not null
+                        when s.is_active or o.origin = 'on_demand'
+                            then d.is_rendered or d.is_bare and {GIVE_UP_AT} <= %(now)s
+                        else {GIVE_UP_AT} <= %(now)s
+                    end
+            )
+        """,
+        {"now": now, "tenant": tenant, "locks": DISPATCHER_LOCKS},
     ).fetchone()
     return row is not None and bool(row[0])
+
+
+def waiting_periods(conn: Connection, now: datetime, tenant: str | None = None) -> list[tuple[str, date]]:
+    """Tenants and last days of the periods that due reports wait for."""
+    return conn.execute(
+        f"""
+        select distinct o.tenant_id, o.report_period_end
+        from reporting.report_occurrences as o
+        join reporting.report_subscriptions as s using (tenant_id, subscription_id)
+        join reporting.report_deliveries as d using (tenant_id, occurrence_id)
+        where o.state = 'pending' and o.due_at <= %(now)s and d.files = '[]' and {WORK}
+            and (s.is_active or o.origin = 'on_demand')
+            and (%(tenant)s::text is null or o.tenant_id = %(tenant)s)
+        """,
+        {"now": now, "tenant": tenant},
+    ).fetchall()
 
 
 def outcomes(
@@ -152,7 +243,7 @@ def outcomes(
     return _outcomes(
         conn,
         f"""
-        d.delivery_id = any(%(touched)s) or {OPEN} and o.due_at <= %(now)s
+        d.delivery_id = any(%(touched)s) or ({OPEN} or d.delivery_status = 'held') and o.due_at <= %(now)s
             and (%(tenant)s::text is null or d.tenant_id = %(tenant)s)
             and (%(occurrence)s::uuid is null or d.occurrence_id = %(occurrence)s)
         """,
@@ -198,12 +289,13 @@ def _outcomes(
     with conn.cursor(row_factory=class_row(Outcome)) as cursor:
         return cursor.execute(
             f"""
-            select d.tenant_id, s.name as subscription, s.report, s.frequency, o.local_date,
+            select d.tenant_id, s.name as subscription, s.report,
+                coalesce(o.period_kind, s.frequency) as frequency, o.local_date,
                 o.report_period_start as period_start, o.report_period_end as period_end, o.due_at,
-                d.channel, d.recipient, d.delivery_id, d.delivery_status, d.attempts, d.next_attempt_at,
-                d.delivered_at, d.error_class,
-                case when d.delivery_status = 'pending' then coalesce(o.reason, d.error_message)
-                    else d.error_message end as reason,
+                d.channel, d.recipient, d.delivery_id, d.kind, d.delivery_status, d.attempts,
+                d.next_attempt_at, d.delivered_at, d.error_class,
+                case when d.delivery_status in ('pending', 'held') or d.kind = 'notice'
+                    then coalesce(d.error_message, o.reason) else d.error_message end as reason,
                 d.message_id, d.data_version, d.files
             from reporting.report_deliveries as d
             join reporting.report_occurrences as o using (tenant_id, occurrence_id)

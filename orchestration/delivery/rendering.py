@@ -102,15 +102,26 @@ def render_and_keep(
 
 def keep(report: RenderedReport, promise: Promise, output_dir: Path, key: str) -> list[dict[str, Any]]:
     """Write the rendered files below `output_dir`; returns their entries for the ledger."""
-    period = period_label(promise)
-    folder = output_dir / _plain(promise.tenant_id) / promise.report / f"{period}_{key[:12]}"
+    folder = kept_folder(promise, output_dir) / f"{period_label(promise)}_{key[:12]}"
     stem = file_stem(promise)
-    entries = [_kept(folder / f"{stem}.{name}", name, content) for name, content in report.files.items()]
-    text = _kept(folder / MAIL_TEXT, MAIL_TEXT, text_body(report).encode())
-    html = _kept(folder / MAIL_HTML, MAIL_HTML, report.html_body.encode())
+    entries = [kept_file(folder / f"{stem}.{name}", name, content) for name, content in report.files.items()]
+    text = kept_file(folder / MAIL_TEXT, MAIL_TEXT, text_body(report).encode())
+    html = kept_file(folder / MAIL_HTML, MAIL_HTML, report.html_body.encode())
     said = json.dumps(asdict(summary_of(report)), ensure_ascii=False).encode()
-    short = _kept(folder / SUMMARY, SUMMARY, said)
+    short = kept_file(folder / SUMMARY, SUMMARY, said)
     return [*entries, {**text, "subject": " ".join(report.title.split())}, html, short]
+
+
+def kept_folder(promise: Promise, output_dir: Path) -> Path:
+    """Where what was rendered for a report of a tenant is kept."""
+    return output_dir / _plain(promise.tenant_id) / promise.report
+
+
+def kept_file(path: Path, name: str, content: bytes) -> dict[str, Any]:
+    """Write one file; returns its entry for the ledger."""
+    write_atomically(path, content)
+    digest = hashlib.sha256(content).hexdigest()
+    return {"format": name, "path": str(path), "bytes": len(content), "sha256": digest}
 
 
 def preview(conn: Connection, request: ReportRequest, formats: Sequence[str], folder: Path) -> list[Path]:
@@ -246,12 +257,6 @@ def _template_files(folder: Path, report: str) -> Iterator[Path]:
     yield from (path for path in folder.glob("*") if path.is_file())
     for name in (report, "partials", "styles"):
         yield from (path for path in (folder / name).rglob("*") if path.is_file())
-
-
-def _kept(path: Path, name: str, content: bytes) -> dict[str, Any]:
-    write_atomically(path, content)
-    digest = hashlib.sha256(content).hexdigest()
-    return {"format": name, "path": str(path), "bytes": len(content), "sha256": digest}
 
 
 def _read(entry: Mapping[str, Any]) -> bytes:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
 
 import pytest
 
-from orchestration.delivery import subscriptions
+from orchestration.delivery import sending, subscriptions
+from orchestration.delivery.channels.parcel import Parcel
+from orchestration.delivery.failures import PartialFailure, PermanentFailure, TransientFailure
 from orchestration.delivery.service import dispatch, has_work, plan_occurrences
 
 pytestmark = pytest.mark.integration
@@ -327,3 +329,133 @@ def test_mail_from_names_the_message_id(warehouse) -> None:
     settings = replace(warehouse.settings, mail_from="Metrics <metrics@agency.example>")
     (sent,) = dispatch(settings, NOON).sent
     assert sent.message_id == f"<{sent.delivery_id}@agency.example>"
+
+
+class Doubtful:
+    """A channel that does as its next instruction says, and keeps what it was handed."""
+
+    def __init__(self, *instructions: Exception | None) -> None:
+        self.instructions = list(instructions)
+        self.parcels: list[Parcel] = []
+
+    def __enter__(self) -> Doubtful:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def send(self, parcel: Parcel) -> str:
+        self.parcels.append(parcel)
+        failure = self.instructions.pop(0)
+        if failure is not None:
+            raise failure
+        return "taken"
+
+
+def with_channel(monkeypatch: pytest.MonkeyPatch, *instructions: Exception | None) -> Doubtful:
+    channel = Doubtful(*instructions)
+    monkeypatch.setattr(sending, "open_channel", lambda name, settings: channel)
+    return channel
+
+
+def test_what_a_partial_attempt_did_is_handed_to_the_next(warehouse, monkeypatch) -> None:
+    channel = with_channel(
+        monkeypatch,
+        PartialFailure("the second part failed", progress={"message": "1.2"}),
+        TransientFailure("busy"),
+        None,
+    )
+    warehouse.add_tenant("gym")
+    warehouse.subscribe("gym", "ceo@gym.example")
+    for minutes in (0, 2, 8):
+        dispatch(warehouse.settings, NOON + timedelta(minutes=minutes))
+    assert [parcel.progress for parcel in channel.parcels] == [None, {"message": "1.2"}, {"message": "1.2"}]
+    (row,) = warehouse.rows("select delivery_status, progress, send_seconds from reporting.report_deliveries")
+    assert (row["delivery_status"], row["progress"]) == ("sent", None)
+    assert row["send_seconds"] >= 0
+
+
+def test_a_recipient_who_is_gone_is_suppressed_with_the_outcome(warehouse, monkeypatch) -> None:
+    with_channel(monkeypatch, PermanentFailure("550 5.1.1 no such user", recipient_gone=True), None)
+    warehouse.add_tenant("gym")
+    warehouse.subscribe("gym", "Ceo@gym.example")
+    warehouse.subscribe("gym", "CEO@gym.example", name="another", delivery_time=time(10))
+    result = dispatch(warehouse.settings, NOON)
+    assert [outcome.recipient for outcome in result.failed] == ["Ceo@gym.example"]
+    assert result.sent[0].recipient == "CEO@gym.example"  # it was in the same batch
+    (row,) = warehouse.rows("select recipient, source, reason from reporting.suppressions")
+    assert (row["recipient"], row["source"]) == ("ceo@gym.example", "bounce")
+    assert "550 5.1.1" in row["reason"]
+    assert len(dispatch(warehouse.settings, NOON + timedelta(days=1)).skipped) == 2
+
+
+def test_channels_are_told_what_a_parcel_is_about(warehouse, monkeypatch) -> None:
+    channel = with_channel(monkeypatch, None)
+    warehouse.add_tenant("gym")
+    subscription = warehouse.subscribe("gym", "ceo@gym.example")
+    dispatch(warehouse.settings, NOON)
+    (about,) = [parcel.about for parcel in channel.parcels]
+    (build,) = warehouse.rows("select build_id::text from build.builds")
+    assert about is not None
+    assert (about.tenant_id, about.report, about.subscription) == ("gym", "executive", "daily executive")
+    assert about.subscription_id == str(subscription.subscription_id)
+    assert about.period_start == about.period_end == date(2026, 11, 19)
+    assert about.data_version == build["build_id"]
+    assert "12345.678901234567890123" in about.figures
+
+
+def test_what_an_occurrence_asks_for_comes_before_its_subscription(warehouse) -> None:
+    warehouse.add_tenant("gym")
+    warehouse.subscribe("gym", "ceo@gym.example")
+    has_work(warehouse.conn, NOON)
+    warehouse.conn.execute(
+        "update reporting.report_occurrences set period_kind = 'range', formats = '{html}', "
+        "report_period_start = '2026-11-10'"
+    )
+    (sent,) = dispatch(warehouse.settings, NOON).sent
+    assert sent.frequency == "range"
+    assert {entry["format"] for entry in sent.files if "." not in entry["format"]} == {"html"}
+    assert any("2026-11-10_2026-11-19" in entry["path"] for entry in sent.files)
+    (row,) = warehouse.rows("select render_seconds from reporting.report_deliveries")
+    assert row["render_seconds"] > 0
+
+
+def test_an_occurrence_whose_dispatcher_died_before_closing_it_is_closed(warehouse) -> None:
+    warehouse.add_tenant("gym")
+    warehouse.subscribe("gym", "ceo@gym.example")
+    dispatch(warehouse.settings, NOON)
+    warehouse.conn.execute("update reporting.report_occurrences set state = 'pending', closed_at = null")
+    assert has_work(warehouse.conn, NOON)
+    dispatch(warehouse.settings, NOON)
+    assert warehouse.rows("select state from reporting.report_occurrences") == [{"state": "sent"}]
+
+
+def test_of_a_recipient_the_newest_attempt_group_counts(warehouse) -> None:
+    warehouse.add_tenant("gym")
+    warehouse.subscribe("gym", "ceo@gym.example")
+    dispatch(warehouse.settings, NOON)
+    warehouse.conn.execute("update reporting.report_deliveries set delivery_status = 'unknown'")
+    warehouse.conn.execute(
+        "insert into reporting.report_deliveries "
+        "(tenant_id, occurrence_id, channel, recipient, attempt_group) "
+        "select tenant_id, occurrence_id, channel, recipient, 2 from reporting.report_deliveries"
+    )
+    warehouse.conn.execute("update reporting.report_occurrences set state = 'pending'")
+    assert len(dispatch(warehouse.settings, NOON).sent) == 1
+    assert warehouse.rows("select state from reporting.report_occurrences") == [{"state": "sent"}]
+    assert (warehouse.settings.home / "renderings").read_text().count("\n") == 1
+
+
+def test_an_output_folder_that_cannot_be_written_is_tried_again(warehouse, tmp_path) -> None:
+    """Not a byte of what could not be kept goes out."""
+    warehouse.add_tenant("gym")
+    warehouse.subscribe("gym", "ceo@gym.example")
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file, where a folder should be")
+    (failed,) = dispatch(replace(warehouse.settings, output_dir=blocked), NOON).failed
+    assert (failed.error_class, failed.files) == ("transient", [])
+    assert failed.next_attempt_at is not None
+    assert "not rendered" in failed.reason
+    blocked.unlink()
+    later = dispatch(replace(warehouse.settings, output_dir=blocked), failed.next_attempt_at)
+    assert len(later.sent) == 1

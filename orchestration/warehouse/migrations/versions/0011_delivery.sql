@@ -47,6 +47,10 @@ alter table reporting.report_deliveries
     add column send_seconds numeric,
     add column files_removed_at timestamptz;  -- the tenant's retention time was over
 
+-- An earlier rendering of the same report and data is looked up by its key.
+create index report_deliveries_rendering on reporting.report_deliveries (tenant_id, render_key)
+    where render_key is not null;
+
 -- subscription_id NULL: nothing at all goes to this recipient.
 alter table reporting.suppressions
     drop constraint suppressions_pkey,
