@@ -73,7 +73,8 @@ def server(scratch_home: Path) -> Iterator[str]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options of the randomized tests; they stand here since pytest reads them before it collects."""
+    """Options of random and long tests; they stand here since pytest reads them before it collects."""
+    parser.addoption("--long", action="store_true", help="also the tests marked long")
     group = parser.getgroup("histories", "random histories of tests/integration/exact")
     group.addoption("--histories", type=int, help="how many, made anew each time (default: the same 25)")
     group.addoption("--domain", help="of one domain only: activity, leads, revenue, ...")
@@ -84,8 +85,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 TIMEOUTS = {"unit": 60, "integration": 300, "e2e": 1200}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark tests by their folder, those that use the server as integration, and give each its timeout."""
+    if not config.getoption("--long"):
+        long = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
     for item in items:
         folder = item.path.relative_to(PROJECT / "tests").parts[0]
         kind = folder if folder in TIMEOUTS else "unit"
