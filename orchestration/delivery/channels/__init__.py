@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestration.delivery.channels.folder import FolderChannel, OutboxChannel
+from orchestration.delivery.channels.message import Composer
 from orchestration.delivery.channels.parcel import Channel
 from orchestration.delivery.channels.smtp import SmtpChannel, SmtpServer
 from orchestration.errors import MetricpressError
@@ -23,9 +24,9 @@ def open_channel(name: str, settings: Settings) -> Channel:
     """The channel of that name as the settings ask; raises MetricpressError for an unknown name."""
     match name:
         case "email" if settings.smtp_url:
-            return SmtpChannel(SmtpServer.from_url(settings.smtp_url), settings.mail_from)
+            return SmtpChannel(SmtpServer.from_url(settings.smtp_url), Composer.of(settings))
         case "email":
-            return OutboxChannel(outbox(settings), settings.mail_from)
+            return OutboxChannel(outbox(settings), Composer.of(settings))
         case "file":
             return FolderChannel(outbox(settings))
     raise MetricpressError(

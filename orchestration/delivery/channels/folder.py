@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from orchestration.delivery.channels.message import compose
+from orchestration.delivery.channels.message import Composer
 from orchestration.delivery.channels.parcel import Parcel
 from orchestration.delivery.failures import DeliveryFailure, PermanentFailure, TransientFailure
 
@@ -40,15 +40,15 @@ class _Folder:
 class OutboxChannel(_Folder):
     """Mail as .eml files in one folder, for installations without an SMTP server."""
 
-    def __init__(self, folder: Path, sender: str) -> None:
+    def __init__(self, folder: Path, composer: Composer) -> None:
         super().__init__(folder)
-        self.sender = sender
+        self.composer = composer
 
     def send(self, parcel: Parcel) -> str:
         """Write the message; returns its path."""
         stem = Path(parcel.attachments[0].filename).stem if parcel.attachments else "report"
         name = f"{stem}_{_plain(parcel.recipient)}_{parcel.delivery_id[:8]}.eml"
-        return str(_write(self.folder / name, compose(parcel, self.sender)))
+        return str(_write(self.folder / name, self.composer.compose(parcel)))
 
 
 class FolderChannel(_Folder):

@@ -16,20 +16,33 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from orchestration.delivery.channels.message import compose, sender_address
+from orchestration.delivery.channels.message import Composer
 from orchestration.delivery.channels.parcel import Parcel
 from orchestration.delivery.failures import (
+    DeliveryFailure,
     PermanentFailure,
     TransientFailure,
     UnknownOutcome,
 )
 from orchestration.errors import MetricpressError
 
-COMMAND_SECONDS = 30.0
+COMMAND_SECONDS = 60.0
 #: RFC 5321 lets a server think for ten minutes after the final dot; cutting it short makes outcomes unknown.
 ANSWER_SECONDS = 600.0
-LINE_START_DOT = re.compile(rb"(?m)^\.")
+#: Refusals at RCPT that say the mailbox is no more (RFC 3463). Not 5.1.0, 5.1.7 and 5.1.8, which servers give
+#: for a sender they do not like, and not 5.7.x, 5.3.x and 5.2.2: policy, the server, a full mailbox.
+GONE = re.compile(r"5\.(?:1\.(?:1|2|3|4|6|10)|2\.1)\b")
+ENHANCED = re.compile(r"5\.\d{1,3}\.\d{1,3}\b")
+#: Codes that mean the same where a server gives no enhanced ones, unless its words are about something else.
+GONE_CODES = (550, 551, 553, 556)
+NOT_THE_MAILBOX = re.compile(
+    r"relay|denied|deny|prohibit|permi|allow|block|\w*list|spam|polic|auth|access|sender|hel[lo]o|\bips?\b|dns"
+    r"|reputation|quota|full|size|large|tls|encrypt|command",
+    re.IGNORECASE,
+)
+LONGEST_ANSWER = 300
 
+Reply = tuple[int, bytes]
 
 logger = logging.getLogger(__name__)
 
@@ -80,13 +93,13 @@ class SmtpChannel:
     def __init__(
         self,
         server: SmtpServer,
-        sender: str,
+        composer: Composer,
         *,
         command_seconds: float = COMMAND_SECONDS,
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self.server = server
-        self.sender = sender
+        self.composer = composer
         self._command_seconds = command_seconds
         self._answer_seconds = answer_seconds
         self._connection: smtplib.SMTP | None = None
@@ -107,7 +120,7 @@ class SmtpChannel:
 
     def send(self, parcel: Parcel) -> str:
         """Hand the message to the server; returns its answer."""
-        payload = LINE_START_DOT.sub(b"..", compose(parcel, self.sender))
+        payload = self.composer.for_smtp(parcel)
         connection = self._begun(parcel.recipient)
         self._text(connection, payload)
         return self._answer(connection)
@@ -116,16 +129,13 @@ class SmtpChannel:
         """A connection that waits for the text of a message to that recipient."""
         kept = self._connection is not None
         try:
-            connection = self._connected()
-            self._envelope(connection, recipient)
+            return self._envelope(recipient)
         except _BrokenOff as failure:
             if not kept:
                 raise
-            # A kept connection may have been closed while documents were rendered: once more on a new one.
+            # The server may have closed it while documents were rendered, or takes so many on one connection.
             logger.info("%s; connecting again", failure)
-            connection = self._connected()
-            self._envelope(connection, recipient)
-        return connection
+            return self._envelope(recipient)
 
     def _connected(self) -> smtplib.SMTP:
         """The batch's connection, made when there is none."""
@@ -140,14 +150,30 @@ class SmtpChannel:
                 raise
         return self._connection
 
-    def _envelope(self, connection: smtplib.SMTP, recipient: str) -> None:
+    def _envelope(self, recipient: str) -> smtplib.SMTP:
+        connection = self._connected()
+        sender = self.composer.envelope_sender
         try:
-            self._expect(connection.mail(sender_address(self.sender)), (250,), "MAIL FROM")
-            self._expect(connection.rcpt(recipient), (250, 251), f"RCPT TO {recipient}")
-            self._expect(connection.docmd("DATA"), (354,), "DATA")
+            mail, rcpt, data = _converse(
+                connection, f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>", "DATA"
+            )
+            if data[0] == 354 and not (_is_fine(mail) and _is_fine(rcpt)):
+                # It was told of the text before it had refused the recipient: there is none (RFC 2920, 3.1).
+                connection.send(b".\r\n")
+                connection.getreply()
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
             raise _BrokenOff(f"{self._place} broke off before the message: {_words(error)}") from error
+        if not _is_fine(mail):
+            raise self._refusal(mail, "MAIL FROM", _BrokenOff if mail[0] == 421 else TransientFailure)
+        if not _is_fine(rcpt):
+            refusal = self._refusal(rcpt, f"RCPT TO {recipient}")
+            if isinstance(refusal, PermanentFailure):
+                refusal.recipient_gone = is_gone(rcpt[0], _decoded(rcpt[1]))
+            raise refusal
+        if data[0] != 354:
+            raise self._refusal(data, "DATA")
+        return connection
 
     def _text(self, connection: smtplib.SMTP, payload: bytes) -> None:
         # Sent apart from the final dot: when this breaks, the server cannot have taken the message.
@@ -162,25 +188,28 @@ class SmtpChannel:
         try:
             connection.sock.settimeout(self._answer_seconds)
             connection.send(b".\r\n")
-            code, answer = connection.getreply()
+            reply = _reply(connection)
+            if reply[0] == 354:
+                raise smtplib.SMTPException("it answered 354 again")
             connection.sock.settimeout(self._command_seconds)
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
             raise UnknownOutcome(
                 f"{self._place} gave no answer after the whole message: {_words(error)}"
             ) from error
-        self._expect((code, answer), (250,), "the message")
-        return f"{code} {_decoded(answer)}"
+        if not _is_fine(reply):
+            raise self._refusal(reply, "the message")
+        return f"{reply[0]} {_decoded(reply[1])}"
 
-    def _expect(self, reply: tuple[int, bytes], fine: tuple[int, ...], step: str) -> None:
-        """Raise what a refusal means; the connection stays usable for the next recipient, save after 421."""
+    def _refusal(
+        self, reply: Reply, step: str, transient: type[TransientFailure] = TransientFailure
+    ) -> DeliveryFailure:
+        """What a refusal means; the connection stays usable for the next recipient, save after 421."""
         code, answer = reply
-        if code in fine:
-            return
         message = f"{self._place} answered {code} {_decoded(answer)} to {step}"
-        if code == 421 or not self._reset():
+        if code == 421 or code < 400 or not self._reset():
             self._drop()
-        raise PermanentFailure(message) if 500 <= code < 600 else TransientFailure(message)
+        return PermanentFailure(message) if code >= 500 else transient(message)
 
     def _reset(self) -> bool:
         """Forget the refused transaction; False when the server does not answer any more."""
@@ -242,9 +271,54 @@ def _logged_in(server: SmtpServer, seconds: float) -> smtplib.SMTP:
     return connection
 
 
+def is_gone(code: int, text: str) -> bool:
+    """Whether this refusal of a recipient says that its mailbox is no more, and nothing else."""
+    if ENHANCED.match(text):
+        return GONE.match(text) is not None
+    return code in GONE_CODES and NOT_THE_MAILBOX.search(text) is None
+
+
+def _converse(connection: smtplib.SMTP, *commands: str) -> list[Reply]:
+    """Say commands and hear one reply to each; after a refusal the rest counts as refused alike.
+
+    In one go where the server takes them so (RFC 2920), which spares a journey for each but the last.
+    """
+    pipelining = connection.has_extn("pipelining")
+    if pipelining:
+        connection.send("".join(f"{command}\r\n" for command in commands).encode("ascii"))
+    replies: list[Reply] = []
+    for command in commands:
+        refused = bool(replies) and replies[-1][0] >= 400
+        if refused and (not pipelining or replies[-1][0] == 421):
+            replies.append(replies[-1])
+            continue
+        if not pipelining:
+            connection.send(f"{command}\r\n".encode("ascii"))
+        replies.append(_reply(connection))
+    return replies
+
+
+def _reply(connection: smtplib.SMTP) -> Reply:
+    """The server's next reply. SMTPException when it is none, for nobody knows what it answers then."""
+    code, answer = connection.getreply()
+    if not (200 <= code < 300 or code == 354 or 400 <= code < 600):
+        raise smtplib.SMTPException(f"it answered something that is not SMTP: {_decoded(answer)}")
+    return code, answer
+
+
+def _is_fine(reply: Reply) -> bool:
+    return 200 <= reply[0] < 300
+
+
 def _decoded(answer: bytes) -> str:
-    return " ".join(answer.decode("utf-8", "replace").split())
+    """An answer as one line that a terminal, a log and the ledger can hold."""
+    text = answer.decode("utf-8", "replace")
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return line[:LONGEST_ANSWER]
 
 
 def _words(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
+        answer = error.smtp_error
+        return f"{error.smtp_code} {_decoded(answer if isinstance(answer, bytes) else answer.encode())}"
     return " ".join(str(error).split()) or type(error).__name__

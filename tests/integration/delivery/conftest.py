@@ -179,13 +179,13 @@ StartServer = Callable[..., MailServer]
 
 @pytest.fixture
 def start_mail_server(certificate: tuple[Path, Path], tmp_path: Path) -> Iterator[StartServer]:
-    """Starts servers: `start_mail_server(security="starttls", port=0)`."""
+    """Starts servers: `start_mail_server(security="starttls", port=0, *habits)`; see mail_server.py."""
     started: list[MailServer] = []
 
-    def start(security: str = "starttls", port: int = 0) -> MailServer:
+    def start(security: str = "starttls", port: int = 0, *habits: str) -> MailServer:
         folder = tmp_path / "mailbox"
         folder.mkdir(exist_ok=True)
-        command = [HERE / "mail_server.py", folder, *certificate, security, port]
+        command = [HERE / "mail_server.py", folder, *certificate, security, port, *habits]
         process = subprocess.Popen(
             [sys.executable, *map(str, command)],
             stdin=subprocess.PIPE,
