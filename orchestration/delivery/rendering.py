@@ -17,6 +17,7 @@ from typing import Any, cast
 import psycopg
 
 from orchestration.delivery.channels.folder import write_atomically
+from orchestration.delivery.channels.message import ATTACHED
 from orchestration.delivery.channels.parcel import Attachment, Highlight, Summary
 from orchestration.delivery.failures import PermanentFailure
 from orchestration.delivery.ledger import Rendition
@@ -181,7 +182,7 @@ def text_body(report: RenderedReport) -> str:
         lines += ["", *cards]
     lines += ["", f"Data as of {text.moment(document.as_of)} ({document.timezone})."]
     if report.files:
-        lines.append("The full report is attached.")
+        lines.append(ATTACHED)
     lines += [footer for footer in ("", document.brand.footer) if document.brand.footer]
     return "\n".join(lines) + "\n"
 

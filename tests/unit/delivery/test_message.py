@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -32,6 +32,7 @@ ABOUT = About(
     report="executive",
     period_start=date(2026, 11, 16),
     period_end=date(2026, 11, 22),
+    due_at=datetime(2026, 11, 23, 9, tzinfo=UTC),
 )
 PARCEL = Parcel(
     delivery_id="0b6fa4e2-0000-4000-8000-000000000000",
