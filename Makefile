@@ -1,6 +1,7 @@
 # What a person does with this project. Everything else is `metricpress --help`.
 
 BIN := .venv/bin
+TEST_PROCESSES := --numprocesses auto --maxprocesses 4 --dist loadfile
 DBT_PARSE := cd dbt_project && ../$(BIN)/dbt --quiet --warn-error parse
 
 .DEFAULT_GOAL := help
@@ -18,8 +19,8 @@ demo: setup ## shipped data in, marts built, due reports in a folder
 dev: setup ## Dagster UI on the same data, on port 3000
 	@$(BIN)/python -m orchestration.dev
 
-test: setup ## all tests, on the embedded PostgreSQL
-	@$(BIN)/pytest
+test: setup ## all tests, on the embedded PostgreSQL, in up to four processes
+	@$(BIN)/pytest $(TEST_PROCESSES)
 
 test-fast: setup ## tests without a database and without whole programs
 	@$(BIN)/pytest -m "not integration and not e2e"
