@@ -1,7 +1,8 @@
 """Subscriptions: what was ordered, checked before it is stored, found again by id or name.
 
-Belongs here: the row, its validation and its life (add, pause, resume, delete). Does not: when it is due
-(calendar) and what was sent for it (ledger).
+Belongs here: the row and its life but for edits (add, pause, resume, delete). Does not: what may be ordered
+(subscription_checks), changes of what was ordered (subscription_changes), when it is due (calendar) and what
+was sent for it (ledger).
 """
 
 from __future__ import annotations
@@ -9,39 +10,37 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
-from email.errors import HeaderParseError
-from email.headerregistry import Address
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from orchestration.delivery.calendar import (
-    FREQUENCIES,
-    Frequency,
-    Schedule,
-    WeekStart,
-    parse_delivery_days,
-)
-from orchestration.delivery.channels import CHANNELS
+from orchestration.delivery.calendar import Frequency, HolidayRule, Schedule, WeekStart
+from orchestration.delivery.holiday_calendar import holiday_calendar
+from orchestration.delivery.subscription_checks import FieldError, checked, zone
 from orchestration.errors import MetricpressError
 from orchestration.warehouse.tenants import require_tenant
 
 Connection = psycopg.Connection[Any]
-MISFIRE_POLICIES = ("catch_up", "skip")
 
-_COLUMNS = """s.tenant_id, s.subscription_id, s.name, s.branch_id, s.report, s.parameters, s.frequency,
-    s.delivery_time, coalesce(s.delivery_days, '{}') as delivery_days, s.timezone, s.formats,
-    s.delivery_method, s.recipients, s.locale, s.misfire_policy, s.max_lateness, s.starts_on, s.is_active"""
+#: The columns of the row as Subscription has them; `s` is reporting.report_subscriptions.
+COLUMNS = """s.tenant_id, s.subscription_id, s.name, s.branch_id, s.report, s.parameters, s.frequency,
+    s.delivery_time, coalesce(s.delivery_days, '{}') as delivery_days, s.timezone, s.holiday_calendar,
+    s.holiday_rule, s.formats, s.delivery_method, s.recipients, s.locale, s.misfire_policy, s.max_lateness,
+    s.when_incomplete, s.owner, s.starts_on, s.open_from, s.is_active"""
 
 
 @dataclass(frozen=True)
 class Subscription:
-    """One row of reporting.report_subscriptions; `timezone` and `locale` None mean the tenant's."""
+    """One row of reporting.report_subscriptions; `timezone` and `locale` None mean the tenant's.
+
+    open_from: dates before it are closed, by an edit of the calendar or a pause; set by the program alone.
+    """
 
     tenant_id: str
     name: str
@@ -61,55 +60,105 @@ class Subscription:
     max_lateness: timedelta = timedelta(hours=24)
     is_active: bool = True
     subscription_id: UUID | None = None
+    holiday_calendar: str | None = None
+    holiday_rule: str | None = None
+    when_incomplete: str = "notice"
+    owner: str | None = None
+    open_from: date | None = None
 
 
 def schedule_of(subscription: Subscription, tenant_timezone: str, week_start: str) -> Schedule:
-    """The subscription's calendar. Raises MetricpressError when a zone is unknown to the IANA database."""
+    """The subscription's calendar. Raises MetricpressError when a zone or holiday calendar is unknown."""
     return Schedule(
         frequency=subscription.frequency,
         delivery_time=subscription.delivery_time,
-        timezone=_zone(subscription.timezone or tenant_timezone, subscription.name),
-        tenant_timezone=_zone(tenant_timezone, f"tenant {subscription.tenant_id}"),
+        timezone=zone(subscription.timezone or tenant_timezone, subscription.name),
+        tenant_timezone=zone(tenant_timezone, f"tenant {subscription.tenant_id}"),
         week_start=cast(WeekStart, week_start),
-        starts_on=subscription.starts_on or date.min,
+        starts_on=max(subscription.starts_on or date.min, subscription.open_from or date.min),
         delivery_days=tuple(subscription.delivery_days),
+        holidays=holiday_calendar(subscription.holiday_calendar) if subscription.holiday_calendar else None,
+        holiday_rule=cast(HolidayRule | None, subscription.holiday_rule),
     )
 
 
-def add(conn: Connection, subscription: Subscription, template_dir: Path | None = None) -> Subscription:
+def add(
+    conn: Connection,
+    subscription: Subscription,
+    template_dir: Path | None = None,
+    *,
+    private_hosts: Sequence[str] = (),
+) -> Subscription:
     """Check and store; returns the row as stored. Raises MetricpressError naming what is wrong.
 
     Without starts_on the first occurrence is today's, on the subscription's own calendar.
     """
     tenant = tenant_of(conn, subscription.tenant_id)
-    checked = _checked(subscription, tenant, template_dir)
-    zone = ZoneInfo(checked.timezone or tenant.timezone)
-    starts_on = checked.starts_on or datetime.now(zone).date()
+    wanted = checked(subscription, tenant, template_dir, private_hosts)
+    return insert(conn, wanted, tenant)
+
+
+def insert(conn: Connection, wanted: Subscription, tenant: Tenant) -> Subscription:
+    """Store a subscription that was checked; returns the row as stored."""
+    starts_on = wanted.starts_on or today_of(wanted, tenant)
+    row = {"tenant_id": wanted.tenant_id} | row_of(replace(wanted, starts_on=starts_on))
+    statement = sql.SQL(
+        "insert into reporting.report_subscriptions ({}) values ({}) returning subscription_id"
+    ).format(
+        sql.SQL(", ").join(map(sql.Identifier, row)),
+        sql.SQL(", ").join(map(sql.Placeholder, row)),
+    )
     try:
         with conn.transaction():
-            row = conn.execute(
-                """
-                insert into reporting.report_subscriptions (tenant_id, name, branch_id, report, parameters,
-                    frequency, delivery_time, delivery_days, timezone, formats, delivery_method, recipients,
-                    locale, misfire_policy, max_lateness, starts_on)
-                values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-                returning subscription_id
-                """,
-                (
-                    checked.tenant_id, checked.name, checked.branch_id, checked.report,
-                    Jsonb(dict(checked.parameters)), checked.frequency, checked.delivery_time,
-                    list(checked.delivery_days) or None, checked.timezone, list(checked.formats),
-                    checked.delivery_method, list(checked.recipients), checked.locale, checked.misfire_policy,
-                    checked.max_lateness, starts_on,
-                ),
-            ).fetchone()  # fmt: skip
+            stored = conn.execute(statement, row).fetchone()
     except psycopg.errors.UniqueViolation as error:
-        raise MetricpressError(
-            f"tenant {checked.tenant_id} already has a subscription named {checked.name!r}",
+        raise name_taken(wanted) from error
+    assert stored is not None
+    return replace(wanted, subscription_id=stored[0], starts_on=starts_on)
+
+
+def row_of(subscription: Subscription) -> dict[str, Any]:
+    """Column -> value, for all columns that are ordered and may be changed."""
+    return {
+        "name": subscription.name,
+        "branch_id": subscription.branch_id,
+        "report": subscription.report,
+        "parameters": Jsonb(dict(subscription.parameters)),
+        "frequency": subscription.frequency,
+        "delivery_time": subscription.delivery_time,
+        "delivery_days": list(subscription.delivery_days) or None,
+        "timezone": subscription.timezone,
+        "holiday_calendar": subscription.holiday_calendar,
+        "holiday_rule": subscription.holiday_rule,
+        "formats": list(subscription.formats),
+        "delivery_method": subscription.delivery_method,
+        "recipients": list(subscription.recipients),
+        "locale": subscription.locale,
+        "misfire_policy": subscription.misfire_policy,
+        "max_lateness": subscription.max_lateness,
+        "when_incomplete": subscription.when_incomplete,
+        "owner": subscription.owner,
+        "starts_on": subscription.starts_on,
+        "open_from": subscription.open_from,
+        "is_active": subscription.is_active,
+    }
+
+
+def name_taken(subscription: Subscription) -> FieldError:
+    """The refusal of a second subscription of that name."""
+    return FieldError(
+        "name",
+        MetricpressError(
+            f"tenant {subscription.tenant_id} already has a subscription named {subscription.name!r}",
             remedy="Give another --name, or delete the old one: metricpress subscriptions delete.",
-        ) from error
-    assert row is not None
-    return replace(checked, subscription_id=row[0], starts_on=starts_on)
+        ),
+    )
+
+
+def today_of(subscription: Subscription, tenant: Tenant, now: datetime | None = None) -> date:
+    """The date on the subscription's own calendar; `now` defaults to the present."""
+    own_zone = ZoneInfo(subscription.timezone or tenant.timezone)
+    return (now.astimezone(own_zone) if now else datetime.now(own_zone)).date()
 
 
 def listed(conn: Connection, tenant: str | None = None) -> list[Subscription]:
@@ -117,7 +166,7 @@ def listed(conn: Connection, tenant: str | None = None) -> list[Subscription]:
     with conn.cursor(row_factory=class_row(Subscription)) as cursor:
         return cursor.execute(
             f"""
-            select {_COLUMNS} from reporting.report_subscriptions as s
+            select {COLUMNS} from reporting.report_subscriptions as s
             where s.deleted_at is null and s.origin = 'standing'
                 and (%(tenant)s::text is null or s.tenant_id = %(tenant)s)
             order by s.tenant_id, s.name
@@ -153,13 +202,8 @@ def pause(conn: Connection, subscription: Subscription) -> None:
 
 def resume(conn: Connection, subscription: Subscription, today: date | None = None) -> None:
     """Active again from today on its own calendar: the dates of the pause are not caught up."""
-    zone = ZoneInfo(subscription.timezone or tenant_of(conn, subscription.tenant_id).timezone)
-    _update(
-        conn,
-        subscription,
-        "is_active = true, starts_on = greatest(starts_on, %s)",
-        today or datetime.now(zone).date(),
-    )
+    today = today or today_of(subscription, tenant_of(conn, subscription.tenant_id))
+    _update(conn, subscription, "is_active = true, open_from = greatest(open_from, %s)", today)
 
 
 def delete(conn: Connection, subscription: Subscription) -> None:
@@ -226,96 +270,6 @@ def tenant_of(conn: Connection, tenant_id: str) -> Tenant:
         require_tenant(conn, tenant_id)  # raises, with the nearest names
         raise MetricpressError(f'the tenant "{tenant_id}" was removed', remedy="Add it again.")
     return tenant
-
-
-def _checked(subscription: Subscription, tenant: Tenant, template_dir: Path | None) -> Subscription:
-    """The subscription in its stored form; every refusal names the value and what is allowed."""
-    # Half a second of imports that listing and explaining do without.
-    from orchestration.reports.formatting import parse_locale
-    from orchestration.reports.service import FORMATS
-    from orchestration.reports.templates import check_parameters, report_type
-
-    report = report_type(subscription.report, template_dir)
-    _one_of("frequency", subscription.frequency, FREQUENCIES)
-    _one_of(f"frequency of report {report.name}", subscription.frequency, report.frequencies)
-    _one_of("delivery method", subscription.delivery_method, CHANNELS)
-    _one_of("misfire policy", subscription.misfire_policy, MISFIRE_POLICIES)
-    if not subscription.formats:
-        raise MetricpressError("a subscription needs a format", remedy="Give --format pdf.")
-    if subscription.locale is not None:
-        parse_locale(subscription.locale)
-    for chosen in subscription.formats:
-        _one_of("format", chosen, FORMATS)
-    if not subscription.name.strip():
-        raise MetricpressError("a subscription needs a name", remedy="Give --name.")
-    if subscription.branch_id is not None:
-        _one_of(f"branch of tenant {tenant.tenant_id}", subscription.branch_id, tenant.branches)
-    if subscription.timezone is not None:
-        _zone(subscription.timezone, subscription.name)
-    _zone(tenant.timezone, f"tenant {tenant.tenant_id}")
-    if subscription.max_lateness <= timedelta(0):
-        raise MetricpressError("max lateness is not longer than nothing", remedy="Give hours above 0.")
-    check_parameters(report, subscription.parameters)
-    try:
-        days = parse_delivery_days(subscription.frequency, tuple(subscription.delivery_days))
-    except ValueError as error:
-        raise MetricpressError(str(error), remedy="Correct --days.") from error
-    return replace(
-        subscription,
-        name=subscription.name.strip(),
-        delivery_days=days,
-        formats=tuple(dict.fromkeys(subscription.formats)),
-        recipients=_recipients(subscription, tenant),
-    )
-
-
-def _recipients(subscription: Subscription, tenant: Tenant) -> tuple[str, ...]:
-    recipients = tuple(dict.fromkeys(text.strip() for text in subscription.recipients if text.strip()))
-    if not recipients:
-        raise MetricpressError("a subscription needs a recipient", remedy="Give --to, once for each.")
-    if subscription.delivery_method == "email":
-        for recipient in recipients:
-            _check_address(recipient)
-            if not domain_allowed(recipient, tenant.allowed_domains):
-                raise MetricpressError(
-                    f"{recipient}: tenant {tenant.tenant_id} allows mail to "
-                    f"{', '.join(tenant.allowed_domains or ())} only",
-                    remedy="Use another address, or change its setting allowed_recipient_domains.",
-                )
-    return recipients
-
-
-def domain_allowed(recipient: str, allowed_domains: Sequence[str] | None) -> bool:
-    """Whether the tenant lets mail go to that address; None allows every domain."""
-    if allowed_domains is None:
-        return True
-    return recipient.rpartition("@")[2].lower() in {domain.lower() for domain in allowed_domains}
-
-
-def _check_address(text: str) -> None:
-    try:
-        address = Address(addr_spec=text)
-        labels = address.domain.encode("idna").decode().split(".")
-        usable = text.isascii() and len(text) <= 254 and bool(address.username) and all(labels)
-    except (HeaderParseError, ValueError, IndexError):
-        usable = False
-    if not usable or any(letter.isspace() for letter in text):
-        raise MetricpressError(f"{text!r} is not a mail address", remedy="Write name@example.com.")
-
-
-def _one_of(what: str, value: str, allowed: Sequence[str] | Mapping[str, Any]) -> None:
-    if value not in allowed:
-        known = ", ".join(allowed) or "none"
-        raise MetricpressError(f"{value!r} is not a {what}", remedy=f"Known: {known}.")
-
-
-def _zone(name: str, whose: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise MetricpressError(
-            f"{whose}: {name!r} is not an IANA time zone", remedy="Use a name such as Europe/Lisbon."
-        ) from error
 
 
 def _update(conn: Connection, subscription: Subscription, changes: str, *values: object) -> None:

@@ -3,13 +3,15 @@
 alter table reporting.report_subscriptions
     add column holiday_calendar text  -- country or market, with a subdivision after a hyphen: DE, US-NY, XNYS
         constraint report_subscriptions_holiday_calendar_form
-        check (holiday_calendar ~ '^[A-Z]{2,5}(-[A-Za-z0-9]{1,16})?$'),
+        check (holiday_calendar ~ '^[A-Z][A-Z0-9]{1,4}(-.{1,40})?$'),
     add column holiday_rule text
         constraint report_subscriptions_holiday_rule_known check (holiday_rule in ('skip', 'before', 'after')),
     -- What happens at the end of max_lateness while data are missing or do not hold.
     add column when_incomplete text not null default 'notice'
         constraint report_subscriptions_when_incomplete_known check (when_incomplete in ('notice', 'hold')),
     add column owner text,  -- mail address of who is told when a delivery fails for good; NULL: the operator
+    -- Dates before it are closed: planned under the calendar before the last edit, or left out by a pause.
+    add column open_from date,
     -- ad_hoc: made for one report on demand; never due by itself, not listed.
     add column origin text not null default 'standing'
         constraint report_subscriptions_origin_known check (origin in ('standing', 'ad_hoc')),
@@ -19,6 +21,64 @@ alter table reporting.report_subscriptions
 drop index reporting.report_subscriptions_name_once;
 create unique index report_subscriptions_name_once on reporting.report_subscriptions (tenant_id, name)
     where deleted_at is null and origin = 'standing';
+
+-- When the planner looks at a subscription again: its next due moment, earlier to be safe, `infinity` while it
+-- is not active. Beside report_subscriptions, so that planning neither locks nor audits what was ordered.
+create table reporting.report_planning (
+    tenant_id text not null,
+    subscription_id uuid not null,
+    next_plan_at timestamptz not null,
+    created_at timestamptz not null default clock_timestamp(),
+    updated_at timestamptz not null default clock_timestamp(),
+    created_by text not null default reporting.actor(),
+    primary key (tenant_id, subscription_id),
+    foreign key (tenant_id, subscription_id) references reporting.report_subscriptions on delete cascade
+);
+create index report_planning_next on reporting.report_planning (next_plan_at);
+create trigger keep_provenance before update on reporting.report_planning
+    for each row execute function reporting.keep_provenance();
+grant select, insert, update, delete on reporting.report_planning to metricpress_pipeline;
+
+-- Whatever a calendar is made of, its change has the planner look again. The row lock taken here waits for a
+-- planner that is at work on the subscription, so what that one computed from the old calendar does not stay.
+create function reporting.plan_subscription_again() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    insert into reporting.report_planning as p (tenant_id, subscription_id, next_plan_at)
+    values (
+        new.tenant_id, new.subscription_id,
+        case when new.is_active and new.deleted_at is null then '-infinity' else 'infinity' end::timestamptz
+    )
+    on conflict (tenant_id, subscription_id) do update set next_plan_at = excluded.next_plan_at;
+    return null;
+end
+$$;
+create trigger plan_again after insert or update on reporting.report_subscriptions
+    for each row when (new.origin = 'standing') execute function reporting.plan_subscription_again();
+insert into reporting.report_planning (tenant_id, subscription_id, next_plan_at)
+select tenant_id, subscription_id,
+    case when is_active and deleted_at is null then '-infinity' else 'infinity' end::timestamptz
+from reporting.report_subscriptions;
+
+create function reporting.plan_tenant_again() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    update reporting.report_planning set next_plan_at = '-infinity'
+    where tenant_id = coalesce(new.tenant_id, old.tenant_id) and next_plan_at < 'infinity';
+    return null;
+end
+$$;
+create trigger plan_again_insert after insert on raw.tenants
+    for each row execute function reporting.plan_tenant_again();
+create trigger plan_again_update after update on raw.tenants
+    for each row when (
+        (old.timezone, old.week_start, old.deleted_at) is distinct from (new.timezone, new.week_start, new.deleted_at)
+    ) execute function reporting.plan_tenant_again();
+create trigger plan_again_update after update on reporting.tenant_settings
+    for each row when (old.clock_stops_at is distinct from new.clock_stops_at)
+    execute function reporting.plan_tenant_again();
+create trigger plan_again_delete after delete on reporting.tenant_settings
+    for each row execute function reporting.plan_tenant_again();
 
 alter table reporting.report_occurrences
     -- Waiting for data and retries end here; what follows then is said by the subscription's when_incomplete.
