@@ -50,6 +50,8 @@ class Settings:
     #: Hosts and networks that webhooks may reach although they are private.
     webhook_private_hosts: tuple[str, ...] = ()
     mail_max_bytes: int = DEFAULT_MAIL_MEGABYTES * MEGABYTE
+    #: Mail, Slack messages and webhooks are written to the outbox, whatever else is set: nothing goes out.
+    outbox_only: bool = False
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
@@ -88,6 +90,7 @@ class Settings:
                 env, "METRICPRESS_MAIL_MAX_MB", DEFAULT_MAIL_MEGABYTES, most=1000, unit="megabytes"
             )
             * MEGABYTE,
+            outbox_only=_switch(env, "METRICPRESS_OUTBOX_ONLY"),
         )
 
 
@@ -112,6 +115,13 @@ def _url(env: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | N
     if not usable:
         raise MetricpressError(f"{name} is not a URL that begins with {schemes[0]}://", remedy=remedy)
     return value
+
+
+def _switch(env: Mapping[str, str], name: str) -> bool:
+    value = _get(env, name) or "0"
+    if value not in ("0", "1"):
+        raise MetricpressError(f'{name} is "{value}"', remedy="Give 1 or 0.")
+    return value == "1"
 
 
 def _list(env: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -173,6 +173,27 @@ def show(
     print_table(values, ("figure", "value"), title="Figures shown", empty="No figures.")
 
 
+@app.command("webhook-secret")
+def webhook_secret(
+    url: Annotated[str, typer.Argument(metavar="URL", help="The recipient, to the letter.")],
+    tenant: Annotated[str, typer.Option("--tenant", help="Whose reports the receiver gets.")],
+    as_json: AsJson = False,
+) -> None:
+    """Print the secret a receiver of webhooks verifies signatures with; of several keys the newest first."""
+    from orchestration.delivery.channels import check_recipient
+    from orchestration.delivery.channels.webhook import secrets
+
+    settings = Settings.from_env()
+    check_recipient("webhook", url, settings)
+    _require(settings, tenant)
+    found = secrets(settings.signing_keys, tenant, url)
+    if as_json:
+        print_json(found)
+        return
+    for secret in found:
+        print(secret)
+
+
 def moment_of(text: str | None) -> datetime:
     """The present, a moment with its offset, or the end of a bare day in UTC."""
     from orchestration.cli.build import moment_from

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from orchestration.delivery.channels import folder as folders
 from orchestration.delivery.channels.folder import FolderChannel, OutboxChannel
 from orchestration.delivery.channels.message import Composer
 from orchestration.delivery.channels.parcel import Channel
@@ -15,18 +16,23 @@ from orchestration.delivery.channels.smtp import SmtpChannel, SmtpServer
 from orchestration.errors import MetricpressError
 from orchestration.settings import Settings
 
-#: Channels whose second attempt overwrites the first: after a crash they are sent again, never `unknown`.
-REPEATABLE = frozenset({"file"})
-CHANNELS = ("email", "file")
+#: Channels whose second attempt does no harm: files are overwritten, webhooks known by their id.
+#: After a crash these are sent again, never `unknown`.
+REPEATABLE = frozenset({"file", "webhook"})
+CHANNELS = ("email", "slack", "webhook", "file")
 
 
 def open_channel(name: str, settings: Settings) -> Channel:
     """The channel of that name as the settings ask; raises MetricpressError for an unknown name."""
     match name:
-        case "email" if settings.smtp_url:
+        case "email" if settings.smtp_url and not settings.outbox_only:
             return SmtpChannel(SmtpServer.from_url(settings.smtp_url), Composer.of(settings))
         case "email":
-            return OutboxChannel(outbox(settings), Composer.of(settings))
+            return OutboxChannel(outbox(settings), Composer.of(settings).compose, ".eml")
+        case "slack":
+            return _slack(settings)
+        case "webhook":
+            return _webhook(settings)
         case "file":
             return FolderChannel(outbox(settings))
     raise MetricpressError(
@@ -34,6 +40,41 @@ def open_channel(name: str, settings: Settings) -> Channel:
     )
 
 
+def check_recipient(name: str, recipient: str, settings: Settings) -> None:
+    """Raise MetricpressError when that channel could never reach the recipient; connects to nothing.
+
+    Mail addresses are checked by the subscription, which knows the tenant's allowed domains.
+    """
+    match name:
+        case "slack":
+            from orchestration.delivery.channels import slack
+
+            slack.check_recipient(recipient)
+        case "webhook":
+            from orchestration.delivery.channels.outbound import PrivateHosts, Target
+
+            Target.of(recipient, PrivateHosts.of(settings.webhook_private_hosts))
+        case "file":
+            folders.check_recipient(recipient)
+
+
 def outbox(settings: Settings) -> Path:
-    """The folder that takes mail while no SMTP server is set, and relative folders of the file channel."""
+    """The folder that takes mail while no SMTP server is set, and the folders of the file channel."""
     return settings.home / "outbox"
+
+
+# The libraries of these two take a tenth of a second and more to import: only for those who use them.
+def _slack(settings: Settings) -> Channel:
+    from orchestration.delivery.channels import slack, slack_blocks
+
+    if settings.outbox_only:
+        return OutboxChannel(outbox(settings), slack_blocks.as_file, ".slack.json")
+    return slack.SlackChannel(settings.slack_bot_token, settings.slack_api_base, settings.slack_webhooks)
+
+
+def _webhook(settings: Settings) -> Channel:
+    from orchestration.delivery.channels import webhook
+
+    if settings.outbox_only:
+        return OutboxChannel(outbox(settings), webhook.payload, ".webhook.json")
+    return webhook.WebhookChannel(settings.signing_keys, settings.webhook_private_hosts)

@@ -1,25 +1,28 @@
-"""Channels that write to folders: the outbox of .eml files (twin of SMTP) and the file channel.
+"""Channels that write to folders: the outbox in place of mail, Slack and webhooks, and the file channel.
 
 Belongs here: file names and atomic writing. Does not: what is inside a file.
-Names follow from the delivery alone, so writing the same delivery again replaces the same file.
+Names follow from the delivery alone: writing it again replaces the same file, and no other delivery's.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from pathlib import Path
+from collections.abc import Callable
+from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Self
 
-from orchestration.delivery.channels.message import Composer
 from orchestration.delivery.channels.parcel import Parcel
 from orchestration.delivery.failures import DeliveryFailure, PermanentFailure, TransientFailure
+from orchestration.errors import MetricpressError
 
 # A full or failing disk mends without a change of the subscription; a forbidden or impossible path does not.
 TRANSIENT_ERRNOS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE}
 )
+#: File names may have 255 bytes; the URL of a webhook is longer.
+LONGEST_RECIPIENT = 80
 
 
 class _Folder:
@@ -38,28 +41,57 @@ class _Folder:
 
 
 class OutboxChannel(_Folder):
-    """Mail as .eml files in one folder, for installations without an SMTP server."""
+    """What a transport would send, as files of one folder: `compose` gives the content, `suffix` the kind."""
 
-    def __init__(self, folder: Path, composer: Composer) -> None:
+    def __init__(self, folder: Path, compose: Callable[[Parcel], bytes], suffix: str) -> None:
         super().__init__(folder)
-        self.composer = composer
+        self.compose = compose
+        self.suffix = suffix
 
     def send(self, parcel: Parcel) -> str:
         """Write the message; returns its path."""
         stem = Path(parcel.attachments[0].filename).stem if parcel.attachments else "report"
-        name = f"{stem}_{_plain(parcel.recipient)}_{parcel.delivery_id[:8]}.eml"
-        return str(_write(self.folder / name, self.composer.compose(parcel)))
+        recipient = _plain(parcel.recipient)[:LONGEST_RECIPIENT]
+        name = f"{stem}_{recipient}_{parcel.delivery_id[:8]}{self.suffix}"
+        return str(_write(self.folder / name, self.compose(parcel)))
 
 
 class FolderChannel(_Folder):
-    """The recipient is a folder; relative ones lie below the outbox."""
+    """The recipient is a folder below the outbox."""
 
     def send(self, parcel: Parcel) -> str:
-        """Write every attachment; returns the folder."""
-        folder = self.folder / Path(parcel.recipient).expanduser()
+        """Write every attachment, for a notice its text; returns the folder."""
+        try:
+            check_recipient(parcel.recipient)
+        except MetricpressError as error:
+            raise PermanentFailure(f"{error}. {error.remedy}") from error
+        folder = self.folder / parcel.recipient
+        own = parcel.delivery_id[:8]
         for attachment in parcel.attachments:
-            _write(folder / attachment.filename, attachment.content)
+            name = PurePath(attachment.filename)
+            _write(folder / f"{name.stem}_{own}{name.suffix}", attachment.content)
+        if not parcel.attachments:
+            _write(folder / f"notice_{own}.txt", f"{parcel.subject}\n\n{parcel.text}".encode())
         return str(folder)
+
+
+def check_recipient(text: str) -> None:
+    """Raise MetricpressError for a folder that is not plainly below the outbox.
+
+    An operator who wants reports elsewhere puts a link or a mount into the outbox; a subscription cannot.
+    """
+    path = PurePath(text)
+    if (
+        not path.parts
+        or path.is_absolute()
+        or ".." in path.parts
+        or text[:1] == "~"
+        or not text.isprintable()
+    ):
+        raise MetricpressError(
+            f"{text!r} is not a folder below the outbox",
+            remedy="Give a relative folder without '..', such as acme/board; see docs/runbook.md.",
+        )
 
 
 def write_atomically(path: Path, content: bytes) -> None:

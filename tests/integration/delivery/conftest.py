@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -25,6 +26,7 @@ from cryptography.x509.oid import NameOID
 from psycopg.rows import dict_row
 
 from orchestration.delivery import rendering, subscriptions
+from orchestration.delivery.channels.parcel import About, Attachment, Highlight, Parcel, Summary
 from orchestration.delivery.subscriptions import Subscription
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
@@ -260,3 +262,112 @@ def environment_for(settings: Settings) -> Mapping[str, str]:
         "METRICPRESS_SMTP_URL": settings.smtp_url or "",
         "METRICPRESS_MAIL_FROM": settings.mail_from,
     }
+
+
+@dataclass
+class WebServer:
+    """The server's process and the requests it read; see web_server.py for what `behave` takes."""
+
+    process: subprocess.Popen[str]
+    port: int
+    folder: Path
+
+    def behave(self, name: str, *lines: str) -> None:
+        (self.folder / "behave").mkdir(exist_ok=True)
+        (self.folder / "behave" / name).write_text("\n".join(lines))
+
+    def clear(self) -> None:
+        for path in (*self.folder.glob("*.json"), *self.folder.glob("behave/*")):
+            path.unlink()
+
+    def requests(self, name: str | None = None) -> list[dict[str, Any]]:
+        """What was read, in order; `body` as bytes."""
+        paths = sorted(self.folder.glob("*.json"), key=lambda path: int(path.stem))
+        read = [json.loads(path.read_text()) for path in paths]
+        return [one | {"body": base64.b64decode(one["body"])} for one in read if name in (None, one["name"])]
+
+    def taken(self, name: str) -> list[dict[str, Any]]:
+        """The requests on which a receiver has acted."""
+        return [request for request in self.requests(name) if request["taken"]]
+
+    def stop(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def start_web_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., WebServer]]:
+    """Starts servers on 127.0.0.1; with a certificate and its key they speak TLS."""
+    started: list[WebServer] = []
+
+    def start(*certificate: Path) -> WebServer:
+        folder = tmp_path_factory.mktemp("web")
+        process = subprocess.Popen(
+            [sys.executable, *map(str, (HERE / "web_server.py", folder, *certificate))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        server = WebServer(process, int(process.stdout.readline()), folder)
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+        assert server.process.stdout is not None
+        server.process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def shared_web_server(start_web_server: Callable[..., WebServer]) -> WebServer:
+    return start_web_server()
+
+
+@pytest.fixture
+def web_server(shared_web_server: WebServer) -> WebServer:
+    """A server without TLS that has read nothing and behaves well."""
+    shared_web_server.clear()
+    return shared_web_server
+
+
+MakeParcel = Callable[..., Parcel]
+
+
+@pytest.fixture
+def make_parcel() -> MakeParcel:
+    """A finished delivery without a ledger: `make_parcel("#general", is_late=True)`; others are fields."""
+
+    def make(recipient: str, *, is_late: bool = False, is_notice: bool = False, **fields: Any) -> Parcel:
+        about = About(
+            tenant_id="gym", subscription_id="6f2f8f0e-0000-4000-8000-000000000001", subscription="daily",
+            report="executive", period_start=date(2026, 11, 19), period_end=date(2026, 11, 19),
+            due_at=NOON, is_late=is_late, data_version=None if is_notice else "build-7",
+            figures="{}" if is_notice else '{"mrr": 12345.678901234567890123, "nrr": null}',
+        )  # fmt: skip
+        summary = Summary(
+            title="Executive report: Iron & Steel <Gym>", period="Thursday, November 19, 2026",
+            as_of="November 20, 2026, 05:00 (UTC)", lines=("MRR rose & churn fell.", "Two <new> customers."),
+            highlights=(
+                Highlight("MRR", "$12,346", "up 4.2% against the day before", "on target"),
+                Highlight("Paying customers", "7", "", "off target"),
+                Highlight("Net revenue retention", "—", "no customers before"),
+            ),
+        )  # fmt: skip
+        pdf = Attachment("pdf", "gym_executive.pdf", "application/pdf", b"%PDF-1.7 \x00\xff", "/kept/g.pdf")
+        given: dict[str, Any] = {
+            "delivery_id": "1b4e28ba-2fa1-41d2-883f-0016d3cca427",
+            "message_id": "<1b4e28ba@mp.example>",
+            "recipient": recipient,
+            "subject": "Executive report: gym, 2026-11-19",
+            "text": "Data incomplete: <marts> end on 2026-11-18.\n",
+            "html": "<p>x</p>",
+            "attachments": () if is_notice else (pdf,),
+            "about": about,
+            "summary": None if is_notice else summary,
+        }
+        return Parcel(**{**given, **fields})
+
+    return make

@@ -86,3 +86,10 @@ def test_a_place_shows_neither_user_nor_password() -> None:
 def test_a_login_is_put_in_place_of_another() -> None:
     url = with_login("postgresql://owner:a%40b@host:5433/sales?sslmode=require", "reader", "p@ss/word")
     assert url == "postgresql://reader:p%40ss%2Fword@host:5433/sales?sslmode=require"
+
+
+def test_the_outbox_alone_is_a_switch() -> None:
+    assert not Settings.from_env({}).outbox_only
+    assert Settings.from_env({"METRICPRESS_OUTBOX_ONLY": "1"}).outbox_only
+    with pytest.raises(MetricpressError, match="METRICPRESS_OUTBOX_ONLY"):
+        Settings.from_env({"METRICPRESS_OUTBOX_ONLY": "yes"})
