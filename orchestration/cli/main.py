@@ -40,6 +40,10 @@ COMMANDS = {
     "explain": ("orchestration.cli.explain", "Show what a figure is made of, down to the raw rows."),
     "quality": ("orchestration.cli.quality", "Tell which rows count, and which rule leaves out how many."),
     "subscriptions": ("orchestration.cli.subscriptions", "Add, list or remove report subscriptions."),
+    "suppressions": (
+        "orchestration.cli.suppressions",
+        "Say who may not be written to; unsubscribe.",
+    ),
     "deliver": ("orchestration.cli.deliver", "Render and send the reports that are due."),
 }
 EXIT_FAULT = 70

@@ -1,7 +1,7 @@
 """Suppressions: recipients who may not be written to, of one subscription or of the whole tenant.
 
-Belongs here: the rows of reporting.suppressions. Does not: leaving them out of a delivery (ledger), and the
-tokens by which people unsubscribe (unsubscribe).
+Belongs here: the rows of reporting.suppressions. Does not: leaving them out of a delivery (ledger), and
+reading what people send to unsubscribe (unsubscribe).
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
+from orchestration.delivery.unsubscribe import Wish
+
 Connection = psycopg.Connection[Any]
 #: Who said so: a person, the mail server (5xx), another receiver (410, no such channel), the recipient.
 Source = Literal["command", "bounce", "gone", "unsubscribe"]
+UNSUBSCRIBED = "the recipient unsubscribed"
 
 _COLUMNS = """x.tenant_id, x.recipient, x.reason, x.source, x.since, x.created_by, x.suppression_id,
     x.subscription_id"""
@@ -64,6 +67,17 @@ def suppress(
         (tenant, recipient, reason, source, subscription_id),
     )
     return written.rowcount == 1
+
+
+def unsubscribe(conn: Connection, wish: Wish) -> bool:
+    """Honour a verified wish; True when it is new. That of a removed tenant is honoured already."""
+    known = conn.execute(
+        "select from reporting.report_subscriptions where tenant_id = %s and subscription_id = %s",
+        (wish.tenant_id, wish.subscription_id),
+    ).fetchone()
+    return known is not None and suppress(
+        conn, wish.tenant_id, wish.recipient, UNSUBSCRIBED, "unsubscribe", wish.subscription_id
+    )
 
 
 def listed(conn: Connection, tenant: str | None = None) -> list[Suppression]:

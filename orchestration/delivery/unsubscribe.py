@@ -18,7 +18,7 @@ from uuid import UUID
 
 from itsdangerous import BadData, URLSafeSerializer
 
-from orchestration.errors import MetricpressError
+from orchestration.errors import EXIT_BAD_MAIL, MetricpressError
 
 #: Says what a token is for: the same keys sign other things.
 PURPOSE = "metricpress.unsubscribe"
@@ -26,7 +26,10 @@ SUBJECT = "unsubscribe"
 
 
 class NoValidToken(MetricpressError):
-    """A token, or a mail that should hold one, from which nobody can be unsubscribed."""
+    """A token, or a mail that should hold one, by which nobody can be unsubscribed."""
+
+    def __init__(self, message: str, *, remedy: str) -> None:
+        super().__init__(message, remedy=remedy, exit_code=EXIT_BAD_MAIL)
 
 
 @dataclass(frozen=True)
