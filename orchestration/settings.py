@@ -7,6 +7,7 @@ Belongs here: names, defaults and checks of environment variables. Does not belo
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ MEGABYTE = 1_000_000
 DEFAULT_MAIL_MEGABYTES = 10
 #: Below that a key can be guessed.
 SHORTEST_KEY = 32
+LONGEST_ACTOR = 100
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Settings:
     mail_from: str = "metricpress@localhost"
     refresh_minutes: int = 5
     operator: str | None = None
+    #: Who acts, beside the login of the database: the audit log names both.
+    actor: str | None = None
     stripe_api_key: str | None = field(default=None, repr=False)
     stripe_api_base: str = "https://api.stripe.com"
     slack_bot_token: str | None = field(default=None, repr=False)
@@ -74,6 +78,7 @@ class Settings:
                 env, "METRICPRESS_REFRESH_MINUTES", cls.refresh_minutes, most=1440, unit="minutes"
             ),
             operator=_get(env, "METRICPRESS_OPERATOR"),
+            actor=_actor(env),
             stripe_api_key=_get(env, "STRIPE_API_KEY"),
             stripe_api_base=_get(env, "STRIPE_API_BASE") or cls.stripe_api_base,
             slack_bot_token=_get(env, "SLACK_BOT_TOKEN"),
@@ -96,6 +101,21 @@ class Settings:
 
 def _get(env: Mapping[str, str], name: str) -> str | None:
     return env.get(name, "").strip() or None
+
+
+def _actor(env: Mapping[str, str]) -> str | None:
+    """METRICPRESS_ACTOR, else the user of the system, behind sudo the one who called it."""
+    name = _get(env, "METRICPRESS_ACTOR") or _get(env, "SUDO_USER")
+    if name is None:
+        try:
+            name = pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:  # a container's user without a name
+            return None
+    if not name.isprintable() or len(name) > LONGEST_ACTOR:
+        raise MetricpressError(
+            "METRICPRESS_ACTOR is no name", remedy=f"Give printable text of at most {LONGEST_ACTOR} letters."
+        )
+    return name
 
 
 def _url(env: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | None:

@@ -226,6 +226,7 @@ def metricpress(
                 patch.delenv(name)
             for name, value in (environment_of(settings) | dict(env or {})).items():
                 patch.setenv(name, value)
+            patch.setenv("PGAPPNAME", "")  # the command sets its own, which ends with it
             patch.chdir(tmp_path)
             patch.setattr(sys, "argv", ["metricpress", *arguments])
             patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), "utf-8"))

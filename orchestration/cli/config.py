@@ -183,6 +183,7 @@ def export(
     """Print settings that differ from their defaults, and targets, as YAML for `config import`."""
     import yaml
 
+    from orchestration.warehouse.audit import record_action
     from orchestration.warehouse.connection import connect
     from orchestration.warehouse.metric_targets import read_targets
     from orchestration.warehouse.tenant_settings import SETTINGS, read_settings
@@ -197,6 +198,7 @@ def export(
             settings = read_settings(connection, tenant)
             changed = {name: _yaml(v) for name, v in settings.items() if v != SETTINGS[name].default}
             exported[tenant] = {"settings": changed, "targets": _exported(read_targets(connection, tenant))}
+        record_action(connection, "export", "settings", tenant_id or "all tenants", tenant=tenant_id)
     print(yaml.safe_dump(exported, sort_keys=False, allow_unicode=True), end="")
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from textwrap import fill
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import typer
@@ -24,6 +25,9 @@ from orchestration.cli.console import AsJson, print_json
 from orchestration.dev import target_of
 from orchestration.errors import EXIT_CHECK_FAILED, MetricpressError
 from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    import psycopg
 
 OLDEST_PYTHON, TOO_NEW_PYTHON = (3, 11), (3, 15)
 PROJECT = Path(__file__).resolve().parents[2]
@@ -34,6 +38,8 @@ LIBRARIES = (
     ("harfbuzz-subset", "libharfbuzz-subset.so.0", "libharfbuzz-subset0"),
 )
 SMTP_SECONDS = 10
+#: From this version of the server on, createrole gives no power over roles of others.
+ROLES_APART = 160000
 
 
 @dataclass(frozen=True)
@@ -132,10 +138,41 @@ def check_database(settings: Settings) -> list[Finding]:
         detail = f"PostgreSQL {version} ({kind}) at {place(database_url(settings))}"
         found = [Finding("database", "fine", detail)]
         state = migration_state(connection)
-    if state.is_newest:
-        return [*found, Finding("migrations", "fine", f"at {state.current}, the newest")]
+        audit = check_audit(connection) if state.is_newest else None
+    if audit is not None:
+        return [*found, Finding("migrations", "fine", f"at {state.current}, the newest"), audit]
     detail = f"at {state.current or 'none'}, the newest is {state.newest}"
     return [*found, Finding("migrations", "broken", detail, "Run: metricpress migrate")]
+
+
+def check_audit(connection: psycopg.Connection[Any]) -> Finding:
+    """The audit log is told of every GRANT in the database, and no role can take on the owner's."""
+    row = connection.execute(
+        """
+        select
+            exists (
+                select from pg_event_trigger where evtname = 'metricpress_grants' and evtenabled <> 'D'
+            ),
+            (select count(*) from pg_roles where rolcreaterole and not rolsuper and rolname <> current_user)
+        """
+    ).fetchone()
+    assert row is not None
+    told, creators = row
+    if not told:
+        return Finding(
+            "audit log",
+            "remark",
+            "the user of the database is no superuser: of grants only those by metricpress are told",
+            'See docs/runbook.md, "Read the audit log".',
+        )
+    if creators and connection.info.server_version < ROLES_APART:
+        return Finding(
+            "audit log",
+            "remark",
+            f"before PostgreSQL 16 a role with createrole can take on the owner's: there are {creators}",
+            "Take createrole from them, or use PostgreSQL 16 or newer.",
+        )
+    return Finding("audit log", "fine", "told of every grant in the database")
 
 
 def check_manifest(settings: Settings) -> list[Finding]:

@@ -20,8 +20,9 @@ def dsn(
     as_json: AsJson = False,
 ) -> None:
     """Print the address a BI tool connects with: the role metricpress_bi, which reads the schema marts."""
+    from orchestration.warehouse.audit import record_action
     from orchestration.warehouse.connection import connect, database_url
-    from orchestration.warehouse.roles import bi_url, set_bi_password
+    from orchestration.warehouse.roles import BI_ROLE, bi_url, set_bi_password
 
     settings = Settings.from_env()
     if set_password:
@@ -35,6 +36,7 @@ def dsn(
             )
         with connect(settings) as connection:
             set_bi_password(connection, settings.bi_password)
+            record_action(connection, "grant", "role", BI_ROLE, details={"login": "password set"})
         remark("The role metricpress_bi logs in with METRICPRESS_BI_PASSWORD from now on.")
     url = database_url(settings) if admin else bi_url(settings)
     if not as_json:

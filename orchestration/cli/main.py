@@ -45,10 +45,11 @@ COMMANDS = {
         "Say who may not be written to; unsubscribe.",
     ),
     "deliver": ("orchestration.cli.deliver", "Render and send the reports that are due."),
+    "audit": ("orchestration.cli.audit", "Tell who changed, sent, exported or granted what."),
 }
 EXIT_FAULT = 70
-#: SQLSTATEs of a table or schema that is missing.
-NOT_THERE = ("42P01", "3F000")
+#: SQLSTATEs of a table, schema or function that is missing.
+NOT_THERE = ("42P01", "3F000", "42883")
 EXIT_INTERRUPTED = 130
 
 
@@ -66,6 +67,8 @@ class LazyGroup(TyperGroup):
         module_name, help_line = COMMANDS[name]
         if ctx.meta.get("metricpress.listing"):
             return TyperCommand(name, help=help_line)
+        # What the audit log and pg_stat_activity show; arguments may hold what they should not.
+        os.environ["PGAPPNAME"] = f"metricpress {name}"
         return load_command(name, module_name, help_line)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

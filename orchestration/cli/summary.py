@@ -35,11 +35,18 @@ def summary(
     """
     from orchestration.figures import export
     from orchestration.figures.summary import summarize
+    from orchestration.warehouse.audit import record_action
     from orchestration.warehouse.connection import connect
 
     if sum((as_json, as_csv, xlsx is not None)) > 1:
         raise MetricpressError("Give one of --json, --csv and --xlsx.")
-    with connect(Settings.from_env(), "pipeline") as connection:
+    settings = Settings.from_env()
+    if as_csv or xlsx is not None:
+        # Told before anything is written: figures that leave unrecorded cannot be called back.
+        with connect(settings, "pipeline") as connection:
+            days = {"from": first, "to": last, "file": str(xlsx) if xlsx else "csv"}
+            record_action(connection, "export", "figures", "summary", tenant=tenant, details=days)
+    with connect(settings, "pipeline") as connection:
         connection.execute("set transaction isolation level repeatable read, read only")
         found = summarize(connection, day_from(first), day_from(last), tenant)
         if as_json:

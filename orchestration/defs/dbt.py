@@ -28,7 +28,7 @@ from orchestration.defs.partitions import DAYS, days_of_run
 from orchestration.defs.resources import BuildOpener
 from orchestration.defs.retries import TRANSIENT_RETRIES, retrying_only_transient
 from orchestration.defs.sources import observed
-from orchestration.marts.build import Build
+from orchestration.marts.build import Build, record_backfill
 from orchestration.marts.dbt import NodeResult, run_dbt
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
@@ -37,6 +37,8 @@ from orchestration.warehouse.contract import TABLES
 POOL = "dbt"
 TABLE_MATERIALIZATIONS = ("incremental", "table")
 DEFAULT_OWNER = "team:data"
+#: A run with this tag was started by a schedule, any other with days by a person.
+SCHEDULE_NAME_TAG = "dagster/schedule_name"
 #: States of a data test that ran: others were not reached, and say nothing about the rows.
 CHECKED = ("pass", "warn", "fail")
 #: A mart is rebuilt at least once a day; later than that a person should look.
@@ -220,9 +222,13 @@ def mart_assets(
         The whole project is built whatever is selected: marts of two builds must not stand side by side.
         """
         target = settings.home / "dbt" / f"run-{context.run.run_id[:8]}-{context.retry_number}"
+        days = days_of_run(context.run.tags)
+        if days is not None and SCHEDULE_NAME_TAG not in context.run.tags and not context.retry_number:
+            with connect(settings, "pipeline") as conn:
+                record_backfill(conn, days)
         with (
             retrying_only_transient(),
-            open_build(settings, forced=days_of_run(context.run.tags)) as build,
+            open_build(settings, forced=days) as build,
             connect(settings, "pipeline", autocommit=True) as conn,
         ):
             context.log.info(

@@ -24,6 +24,7 @@ from orchestration.marts.plan import Plan, Request, make_plan, unusable_tenants
 from orchestration.marts.portfolio import portfolio_problems
 from orchestration.marts.published import record_published
 from orchestration.settings import Settings
+from orchestration.warehouse.audit import record_action
 from orchestration.warehouse.connection import connect
 
 #: Key of the advisory lock: one build at a time in a database.
@@ -94,6 +95,9 @@ def build(
     unknown or as_of lies before what was built.
     """
     started = time.monotonic()
+    if forced is not None or full_refresh:
+        with connect(settings, "pipeline") as conn:
+            record_backfill(conn, forced, tenant)
     with open_build(
         settings, as_of=as_of, full_refresh=full_refresh, tenant=tenant, forced=forced
     ) as current:
@@ -109,6 +113,14 @@ def build(
             failed_checks=_failed_checks(conn, current.build_id),
             seconds=time.monotonic() - started,
         )
+
+
+def record_backfill(
+    conn: psycopg.Connection, days: tuple[date, date] | None, tenant: str | None = None
+) -> None:
+    """Tell the audit log that a person has days, or with None everything, built anew."""
+    name = "everything" if days is None else f"{days[0]} to {days[1]}"
+    record_action(conn, "backfill", "marts", name, tenant=tenant)
 
 
 @contextmanager

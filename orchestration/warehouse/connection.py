@@ -6,6 +6,7 @@ failures are explained. Does not belong here: SQL of any domain, and the life of
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -51,18 +52,25 @@ def connect(
     role: Role = "owner",
     *,
     autocommit: bool = False,
-    application_name: str = "metricpress",
+    application_name: str | None = None,
 ) -> psycopg.Connection[tuple[Any, ...]]:
     """A psycopg connection to the warehouse in `role`, session time zone UTC.
+
+    The audit log names settings.actor and the application: the one given, else PGAPPNAME, which the command
+    line sets to the command.
 
     Raises MetricpressError when the database cannot be reached, refuses the login, or lacks the role.
     """
     url = database_url(settings, role)
+    session = with_option(url, "-c timezone=UTC")
+    if settings.actor is not None:
+        session = with_option(session, f"-c metricpress.actor={_escaped(settings.actor)}")
     try:
         connection = psycopg.connect(
-            with_option(url, "-c timezone=UTC"),
+            session,
             autocommit=autocommit,
             application_name=application_name,
+            fallback_application_name="metricpress",
             connect_timeout=CONNECT_SECONDS,
         )
     except psycopg.OperationalError as error:
@@ -75,6 +83,11 @@ def connect(
             remedy=f"Use PostgreSQL {OLDEST_SERVER} or newer.",
         )
     return connection
+
+
+def _escaped(value: str) -> str:
+    """A value as server options take it: spaces and backslashes after a backslash."""
+    return re.sub(r"([\\\s])", r"\\\1", value)
 
 
 def place(url: str) -> str:

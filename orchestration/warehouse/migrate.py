@@ -15,8 +15,9 @@ from psycopg import sql
 
 from orchestration.errors import MetricpressError
 from orchestration.settings import Settings
+from orchestration.warehouse.audit import record_action
 from orchestration.warehouse.connection import connect, database_url, place
-from orchestration.warehouse.roles import set_bi_password
+from orchestration.warehouse.roles import BI_ROLE, set_bi_password
 from orchestration.warehouse.server import EmbeddedServer
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -67,6 +68,8 @@ def migrate(settings: Settings) -> MigrationState:
         if settings.database_url is None:
             access = EmbeddedServer(settings.home).start()
             set_bi_password(connection, access.bi_password)
+            if before.current is None:
+                record_action(connection, "grant", "role", BI_ROLE, details={"login": "password set"})
     return before
 
 

@@ -122,21 +122,28 @@ alter table reporting.suppressions
     add foreign key (tenant_id, subscription_id) references reporting.report_subscriptions,
     add constraint suppressions_once unique nulls not distinct (tenant_id, recipient, subscription_id);
 
--- What the operator was told, each thing once.
+-- What the operator, or the owner of a subscription, was told: each thing once.
 create table reporting.operator_notices (
     notice_id uuid primary key default gen_random_uuid(),
     tenant_id text,  -- NULL: the installation
     kind text not null
         constraint operator_notices_kind_known check (kind in ('summary', 'alert')),
     about text not null,  -- the day of a summary, the key of what an alert is about
+    recipient text,       -- owner of the subscription; NULL: the operator
     subject text not null,
     body text not null,
     sent_at timestamptz,  -- NULL: not out yet
+    attempts integer not null default 0,
+    -- Set before a mail goes out, taken back when it surely did not: with sent_at NULL nobody knows.
+    attempted_at timestamptz,
+    next_attempt_at timestamptz,
+    error_message text,
     created_at timestamptz not null default clock_timestamp(),
     updated_at timestamptz not null default clock_timestamp(),
     created_by text not null default reporting.actor(),
-    constraint operator_notices_once unique (kind, about)
+    constraint operator_notices_once unique nulls not distinct (kind, about, recipient)
 );
+create index operator_notices_unsent on reporting.operator_notices (created_at) where sent_at is null;
 create trigger keep_provenance before update on reporting.operator_notices
     for each row execute function reporting.keep_provenance();
 grant select, insert, update, delete on reporting.operator_notices to metricpress_pipeline;
@@ -147,20 +154,89 @@ alter table reporting.audit_log
     add constraint audit_log_action_known check (
         action in ('insert', 'update', 'delete', 'truncate', 'backfill', 'export', 'grant')
     );
+-- Only acts: what tells of a changed row comes from the row's trigger alone.
 create function reporting.record_action(tenant text, action text, object_type text, object text, details jsonb)
 returns void
-language sql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if $2 is null or $2 not in ('backfill', 'export', 'grant') then
+        raise exception 'reporting.record_action: "%" is not an act', $2
+            using errcode = 'check_violation', hint = 'Acts are backfill, export and grant.';
+    end if;
     insert into reporting.audit_log (tenant_id, action, object_type, object, after)
-    values ($1, $2, $3, $4, $5)
+    values ($1, $2, $3, $4, $5);
+end
 $$;
 revoke execute on function reporting.record_action from public;
 grant execute on function reporting.record_action to metricpress_pipeline;
+
+-- Rows come from the functions of the log's owner, also where a role was granted too much.
+create function reporting.refuse_audit_row() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if not exists (
+        select from pg_class as c
+        join pg_roles as r on r.rolname = current_user
+        where c.oid = tg_relid and (r.oid = c.relowner or r.rolsuper)
+    ) then
+        raise exception 'reporting.audit_log is written by its triggers: "%" may not insert into it', current_user
+            using errcode = 'insufficient_privilege', hint = 'Tell of an act by reporting.record_action.';
+    end if;
+    return null;
+end
+$$;
+create trigger written_by_owner before insert on reporting.audit_log
+    for each statement execute function reporting.refuse_audit_row();
 
 create trigger audit after insert on reporting.report_occurrences
     for each row when (new.origin = 'on_demand') execute function reporting.record_audit('occurrence_id');
 create trigger audit after insert on reporting.report_deliveries
     for each row when (new.requested_by is not null) execute function reporting.record_audit('delivery_id');
+-- A person lets go what was held, or asks for it again.
+create trigger audit_request after update on reporting.report_deliveries
+    for each row when (
+        new.requested_by is distinct from old.requested_by
+        or old.delivery_status = 'held' and new.delivery_status in ('pending', 'ready')
+    ) execute function reporting.record_audit('delivery_id');
 create trigger audit after insert or update or delete on reporting.suppressions
     for each row execute function reporting.record_audit('recipient');
 create trigger audit_truncate after truncate on reporting.suppressions
     for each statement execute function reporting.record_audit('recipient');
+create trigger audit after insert or update or delete on reporting.installation
+    for each row execute function reporting.record_audit('');
+create trigger audit_truncate after truncate on reporting.installation
+    for each statement execute function reporting.record_audit('');
+
+-- Who may do what: the roles given by migration 0003, and every GRANT and REVOKE in this database from now on.
+-- Memberships of roles belong to the server, not to a database: no trigger sees them.
+select reporting.record_action(
+    null, 'grant', 'role', role_name, jsonb_build_object('to', current_user, 'by', 'migration 0003')
+) from unnest(array['metricpress_pipeline', 'metricpress_bi']) as role_name;
+
+create function reporting.record_grant() returns event_trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    -- Only these statements of what was sent: others of it may hold a password.
+    statements text := (
+        select string_agg(regexp_replace(part[1], '\s+', ' ', 'g'), '; ')
+        from regexp_matches(
+            current_query(), '(?:^|;)\s*((?:grant|revoke|alter\s+default\s+privileges)\y[^;]*)', 'gi'
+        ) as part
+    );
+begin
+    insert into reporting.audit_log (action, object_type, object, after)
+    select 'grant', lower(coalesce(c.object_type, c.command_tag)), coalesce(c.object_identity, '*'),
+        jsonb_build_object('command', lower(c.command_tag), 'statement', coalesce(statements, 'within a program'))
+    from pg_event_trigger_ddl_commands() as c;
+end
+$$;
+do $$
+begin
+    create event trigger metricpress_grants on ddl_command_end
+        when tag in ('GRANT', 'REVOKE', 'ALTER DEFAULT PRIVILEGES')
+        execute function reporting.record_grant();
+exception when insufficient_privilege then
+    -- Only a superuser may; metricpress doctor says that it is missing.
+    null;
+end
+$$;
