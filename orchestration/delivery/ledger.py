@@ -309,14 +309,20 @@ _SETTLE = """
     where tenant_id = %(tenant)s and delivery_id = %(delivery)s and attempts = %(attempts)s
         and delivery_status in ('sending', 'unknown') and claimed_by = %(process)s
 """
-#: What was read before the claim must still hold: attempts (and with them progress) and the rendition.
+#: What was read before the claim must still hold: attempts (and with them progress) and the rendition. It
+#: waits for no lock: the outcome of the last delivery stands in the same statement.
 _CLAIM = f"""
-    update reporting.report_deliveries as d set
-        delivery_status = 'sending', attempts = attempts + 1, claimed_by = %(process)s,
+    update reporting.report_deliveries as c set
+        delivery_status = 'sending', attempts = c.attempts + 1, claimed_by = %(process)s,
         claimed_at = clock_timestamp(), message_id = %(claim_message_id)s
-    where tenant_id = %(claim_tenant)s and delivery_id = %(claim)s and attempts = %(claim_attempts)s
-        and render_key is not distinct from %(claim_key)s
-        and (delivery_status = 'ready' or {RETRY_DUE})
+    from (
+        select d.tenant_id, d.delivery_id from reporting.report_deliveries as d
+        where d.tenant_id = %(claim_tenant)s and d.delivery_id = %(claim)s
+            and d.attempts = %(claim_attempts)s and d.render_key is not distinct from %(claim_key)s
+            and (d.delivery_status = 'ready' or {RETRY_DUE})
+        for update skip locked
+    ) as free
+    where c.tenant_id = free.tenant_id and c.delivery_id = free.delivery_id
 """
 _TURN = f"""
     with settled as ({_SETTLE} returning 1), claimed as ({_CLAIM} returning 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -18,7 +19,7 @@ from orchestration.delivery import records, rendering, upkeep
 from orchestration.delivery.backoff import retry_at
 from orchestration.delivery.channels import open_channel
 from orchestration.delivery.channels.message import message_id
-from orchestration.delivery.channels.parcel import About, Attachment, Channel, Parcel
+from orchestration.delivery.channels.parcel import About, Attachment, Channel, EarlyChannel, Parcel
 from orchestration.delivery.failures import (
     DeliveryFailure,
     PartialFailure,
@@ -53,6 +54,8 @@ class Sender:
         self.stack = stack
         self.places: dict[UUID, str] = {}
         self._channels: dict[str, Channel] = {}
+        # Writes to the ledger while the channel begins with the next parcel; one statement at a time.
+        self._scribe = stack.enter_context(ThreadPoolExecutor(1, "ledger"))
         self._read: tuple[tuple[str, ...], Content | DeliveryFailure] | None = None
 
     def send(self, batch: Sequence[Promise]) -> None:
@@ -61,21 +64,39 @@ class Sender:
         self.book.touched |= upkeep.retract(self.book.conn, batch)
         promises = {promise.occurrence_id: promise for promise in batch}
         ended: Settlement | None = None
+        alone = True
         try:
             for delivery in records.sendable(self.book.conn, batch, self.clock()):
                 promise = promises[delivery.occurrence_id]
-                parcel = self._parcel(promise, delivery)
-                # The outcome of one and the claim of the next share a commit: half the price.
+                parcel, began = self._parcel(promise, delivery), time.monotonic()
+                # The outcome of one and the claim of the next share a commit, which takes as long as a mail
+                # server's answers to an envelope: they run side by side.
                 last, ended = ended, None
-                claimed = self.book.turn(last, delivery, self._message_id(delivery), self.clock())
+                own_id = self._message_id(delivery)
+                turn = self._scribe.submit(self.book.turn, last, delivery, own_id, self.clock())
+                if alone:
+                    self._prepare(delivery, parcel)
+                claimed = turn.result()
+                # Behind another dispatcher nothing is prepared: so it is soon overtaken.
+                alone = claimed is not None
                 if claimed is not None:
-                    ended = self._attempt(promise, claimed, parcel)
+                    ended = self._attempt(promise, claimed, parcel, began)
         finally:
             if ended is not None:
                 self.book.turn(ended, None, None, self.clock())
 
-    def _attempt(self, promise: Promise, delivery: Delivery, parcel: Parcel | DeliveryFailure) -> Settlement:
-        began = time.monotonic()
+    def _prepare(self, delivery: Delivery, parcel: Parcel | DeliveryFailure) -> None:
+        """Let the channel begin, if it can; a failure is told by the attempt that follows."""
+        try:
+            channel = self._channel(delivery.channel)
+        except DeliveryFailure:
+            return
+        if isinstance(channel, EarlyChannel) and isinstance(parcel, Parcel):
+            channel.prepare(parcel)
+
+    def _attempt(
+        self, promise: Promise, delivery: Delivery, parcel: Parcel | DeliveryFailure, began: float
+    ) -> Settlement:
         try:
             if isinstance(parcel, DeliveryFailure):
                 raise parcel

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -103,3 +103,14 @@ class Channel(Protocol):
 
     def send(self, parcel: Parcel) -> str:
         """Deliver and return where it went. Raises one of orchestration.delivery.failures."""
+
+
+@runtime_checkable
+class EarlyChannel(Channel, Protocol):
+    """A channel that can begin with a parcel before it is sure that the parcel may go."""
+
+    def prepare(self, parcel: Parcel) -> None:
+        """Do what delivers nothing yet; `send` of this parcel goes on from there and tells what went wrong.
+
+        Anything else that follows takes it back.
+        """

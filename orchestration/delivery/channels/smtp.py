@@ -104,6 +104,8 @@ class SmtpChannel:
         self._answer_seconds = answer_seconds
         self._connection: smtplib.SMTP | None = None
         self._unreachable: TransientFailure | None = None
+        #: The parcel whose envelope is open, by its id: its text, or why there is none.
+        self._prepared: tuple[str, bytes | DeliveryFailure] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -118,24 +120,55 @@ class SmtpChannel:
                 self._drop()
             self._connection = None
 
+    def prepare(self, parcel: Parcel) -> None:
+        """Name sender and recipient to the server; nothing is delivered before the text (EarlyChannel)."""
+        self._take_back()
+        try:
+            payload = self.composer.for_smtp(parcel)
+            self._begun(parcel.recipient)
+        except DeliveryFailure as failure:
+            self._prepared = parcel.delivery_id, failure
+        else:
+            self._prepared = parcel.delivery_id, payload
+
     def send(self, parcel: Parcel) -> str:
         """Hand the message to the server; returns its answer."""
-        payload = self.composer.for_smtp(parcel)
-        connection = self._begun(parcel.recipient)
+        if self._prepared is None or self._prepared[0] != parcel.delivery_id:
+            self.prepare(parcel)
+        assert self._prepared is not None
+        payload, self._prepared = self._prepared[1], None
+        if isinstance(payload, DeliveryFailure):
+            raise payload
+        connection = self._told_of_text(parcel.recipient)
         self._text(connection, payload)
         return self._answer(connection)
 
-    def _begun(self, recipient: str) -> smtplib.SMTP:
-        """A connection that waits for the text of a message to that recipient."""
+    def _take_back(self) -> None:
+        """Let the server forget the envelope of a parcel that was prepared and not sent."""
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None and isinstance(prepared[1], bytes) and not self._reset():
+            self._drop()
+
+    def _begun(self, recipient: str) -> None:
+        """Open an envelope to that recipient."""
         kept = self._connection is not None
         try:
-            return self._envelope(recipient)
+            self._envelope(recipient)
         except _BrokenOff as failure:
             if not kept:
                 raise
             # The server may have closed it while documents were rendered, or takes so many on one connection.
             logger.info("%s; connecting again", failure)
-            return self._envelope(recipient)
+            self._envelope(recipient)
+
+    def _told_of_text(self, recipient: str) -> smtplib.SMTP:
+        """A connection that waits for the text of a message whose envelope is open."""
+        try:
+            return self._data()
+        except _BrokenOff as failure:
+            logger.info("%s; connecting again", failure)
+            self._envelope(recipient)
+            return self._data()
 
     def _connected(self) -> smtplib.SMTP:
         """The batch's connection, made when there is none."""
@@ -150,20 +183,13 @@ class SmtpChannel:
                 raise
         return self._connection
 
-    def _envelope(self, recipient: str) -> smtplib.SMTP:
+    def _envelope(self, recipient: str) -> None:
         connection = self._connected()
         sender = self.composer.envelope_sender
         try:
-            mail, rcpt, data = _converse(
-                connection, f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>", "DATA"
-            )
-            if data[0] == 354 and not (_is_fine(mail) and _is_fine(rcpt)):
-                # It was told of the text before it had refused the recipient: there is none (RFC 2920, 3.1).
-                connection.send(b".\r\n")
-                connection.getreply()
+            mail, rcpt = _converse(connection, f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>")
         except (smtplib.SMTPException, OSError) as error:
-            self._drop()
-            raise _BrokenOff(f"{self._place} broke off before the message: {_words(error)}") from error
+            raise self._broken_off(error) from error
         if not _is_fine(mail):
             raise self._refusal(mail, "MAIL FROM", _BrokenOff if mail[0] == 421 else TransientFailure)
         if not _is_fine(rcpt):
@@ -171,9 +197,21 @@ class SmtpChannel:
             if isinstance(refusal, PermanentFailure):
                 refusal.recipient_gone = is_gone(rcpt[0], _decoded(rcpt[1]))
             raise refusal
+
+    def _data(self) -> smtplib.SMTP:
+        # Not in one go with the envelope: until here the parcel can be taken back.
+        connection = self._connected()
+        try:
+            (data,) = _converse(connection, "DATA")
+        except (smtplib.SMTPException, OSError) as error:
+            raise self._broken_off(error) from error
         if data[0] != 354:
-            raise self._refusal(data, "DATA")
+            raise self._refusal(data, "DATA", _BrokenOff if data[0] == 421 else TransientFailure)
         return connection
+
+    def _broken_off(self, error: Exception) -> _BrokenOff:
+        self._drop()
+        return _BrokenOff(f"{self._place} broke off before the message: {_words(error)}")
 
     def _text(self, connection: smtplib.SMTP, payload: bytes) -> None:
         # Sent apart from the final dot: when this breaks, the server cannot have taken the message.

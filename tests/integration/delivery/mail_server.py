@@ -8,8 +8,8 @@ reject550, busy450, gone421 (the answer to RCPT), data550, data451, data421 (the
 garbage (answers RCPT with nonsense), babble (accepts the message, answers with nonsense). `rcpt-550` or
 `rcpt-550-5.7.1` is answered so to RCPT, `data-552-5.3.4` to the message. All others are accepted.
 
-Habits: pipelining (offers it), twentyone (with it: asks for the text although it refused the recipient),
-most=N (421 to the message after N on one connection), busy (421 instead of a greeting), sender550 (to MAIL).
+Habits: pipelining (offers it), most=N (421 to the message after N on one connection), busy (421 instead of a
+greeting), sender550 (to MAIL).
 MAILBOX/connections counts logins.
 """
 
@@ -67,10 +67,6 @@ class Server(SMTP):
             await self.push("354 go on")
             await self._reader.readexactly(10_000)
             self.transport.abort()
-        elif not names and "twentyone" in HABITS:
-            await self.push("354 go on")
-            assert await self._reader.readline() == b".\r\n"
-            await self.push("554 5.5.1 no valid recipients")
         else:
             await super().smtp_DATA(arg)
 
@@ -94,11 +90,11 @@ class Mailbox:
             await server.push("421 4.7.0 too many messages, come again")
             server.transport.close()
             return "421 closed"
+        session.pipelined = b"RCPT" in server._reader._buffer
         envelope.mail_from = address
         return "250 OK"
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
-        session.pipelined = b"DATA" in server._reader._buffer
         answer = answer_to("rcpt", address, AT_RCPT)
         if answer is None:
             envelope.rcpt_tos.append(address)

@@ -67,6 +67,7 @@ def test_a_notice_tells_no_number_of_a_failed_check(warehouse) -> None:
     warehouse.subscribe("gym", "reports", max_lateness=timedelta(hours=2), delivery_method="file")
     (build,) = warehouse.rows("select build_id::text from build.builds")
     warehouse.fail_check("gym", build["build_id"])
+    has_work(warehouse.conn, NINE)
     dispatch(warehouse.settings, NOON)
     (notice,) = (warehouse.settings.home / "outbox" / "reports").iterdir()
     text = notice.read_text()
@@ -77,6 +78,7 @@ def test_a_notice_tells_no_number_of_a_failed_check(warehouse) -> None:
 def test_a_report_is_held_for_a_person(warehouse) -> None:
     incomplete(warehouse)
     change(warehouse, "when_incomplete = 'hold'")
+    has_work(warehouse.conn, NINE)
     (held,) = dispatch(warehouse.settings, NOON).waiting
     assert held.delivery_status == "held"
     assert states(warehouse) == ("held", "held")
@@ -128,6 +130,7 @@ def test_retries_end_with_an_attempt_when_it_is_given_up(warehouse, mail_server)
 def test_a_notice_is_tried_again(warehouse, mail_server) -> None:
     warehouse.add_tenant("gym", complete=None)
     warehouse.subscribe("gym", "busy450@gym.example", max_lateness=timedelta(hours=3))
+    has_work(warehouse.conn, NINE)
     (failed,) = dispatch(warehouse.settings, NOON).failed
     assert failed.kind == "notice"
     assert NOON < failed.next_attempt_at < NOON + timedelta(minutes=2)

@@ -90,7 +90,7 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("habits", [(), ("pipelining",), ("pipelining", "twentyone")], ids=" ".join)
+@pytest.mark.parametrize("habits", [(), ("pipelining",)], ids=" ".join)
 def test_every_answer_is_one_recipients(opened, habits) -> None:
     server, send = opened(*habits)
     seen = {}
@@ -188,3 +188,34 @@ def test_what_a_server_says_can_be_kept_and_shown(opened) -> None:
     failure = outcome(send, "garbage")
     assert "\x00" not in str(failure)
     assert "\x1b" not in str(failure)
+
+
+@pytest.mark.parametrize("first", ["a", "reject550"])
+def test_what_was_prepared_and_then_left_is_not_sent(
+    start_mail_server, certificate, monkeypatch, first
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    server = start_mail_server()
+    left, sent = (replace(PARCEL, delivery_id=name, recipient=f"{name}@gym.example") for name in (first, "b"))
+    with SmtpChannel(SmtpServer.from_url(server.url()), COMPOSER) as channel:
+        channel.prepare(left)
+        channel.prepare(sent)
+        channel.send(sent)
+        channel.prepare(left)
+        channel.send(sent)
+        channel.prepare(left)
+    assert server.recipients() == ["b@gym.example"] * 2
+    assert server.connections() == 1
+
+
+def test_a_prepared_parcel_tells_its_refusal_when_it_is_sent(
+    start_mail_server, certificate, monkeypatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    server = start_mail_server()
+    refused = replace(PARCEL, recipient="reject550@gym.example")
+    with SmtpChannel(SmtpServer.from_url(server.url()), COMPOSER) as channel:
+        channel.prepare(refused)
+        with pytest.raises(PermanentFailure, match=r"550 5\.1\.1"):
+            channel.send(refused)
+    assert server.recipients() == []
