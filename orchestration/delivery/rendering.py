@@ -192,12 +192,15 @@ def summary_of(report: RenderedReport) -> Summary:
     document = report.document
     text = Formatter.of(document.locale)
     lines = (document.headline, document.standfirst, document.empty, *document.warnings)
+    cards = list(_cards(document))
     return Summary(
         title=", ".join(part for part in (f"{document.title}: {document.tenant}", document.branch) if part),
         period=document.period_words,
         as_of=f"{text.moment(document.as_of)} ({document.timezone})",
         lines=tuple(line for line in lines if line),
-        highlights=tuple(_highlight(figure, text) for figure in _cards(document)),
+        # All cards of a report are compared with the same period: said once.
+        against=next((figure.comparison.label for figure in cards if figure.comparison), ""),
+        highlights=tuple(_highlight(figure, text) for figure in cards),
     )
 
 
@@ -223,8 +226,8 @@ def _highlight(figure: Figure, text: Formatter) -> Highlight:
     status = figure.target.status if figure.target else None
     return Highlight(
         label=figure.label,
-        value=text.figure(figure),
-        change=_change(figure, text) if figure.value is not None else figure.reason,
+        value=text.figure(figure, compact=True),
+        change=_movement(figure, text) if figure.value is not None else figure.reason,
         status=STATUS_WORDS[status] if status else "",
     )
 
@@ -235,17 +238,19 @@ def _summary(kept: dict[str, Any]) -> Summary:
 
 
 def _value(figure: Figure, text: Formatter) -> str:
-    value, change = text.figure(figure), _change(figure, text)
-    return f"{value} ({change})" if change else value
+    value, change = text.figure(figure), _movement(figure, text)
+    if figure.comparison is None or not change:
+        return value
+    return f"{value} ({change} against {figure.comparison.label})"
 
 
-def _change(figure: Figure, text: Formatter) -> str:
+def _movement(figure: Figure, text: Formatter) -> str:
+    """`up 4.2%`, `unchanged`, or nothing."""
     change = text.change(figure)
     if figure.comparison is None or not change:
         return ""
     movement = figure.comparison.movement
-    words = movement if movement == "unchanged" else f"{movement} {change}"
-    return f"{words} against {figure.comparison.label}"
+    return movement if movement == "unchanged" else f"{movement} {change}"
 
 
 def _cards(document: Document) -> Iterator[Figure]:

@@ -60,12 +60,13 @@ class Highlight:
 class Summary:
     """What a report says in short, for channels that lay out messages of their own.
 
-    `lines`: headline and what stands below it, the headline first.
+    `lines`: headline and what stands below it, the headline first. `against`: what changes are measured by.
     """
 
     title: str
     period: str
     as_of: str
+    against: str = ""
     lines: tuple[str, ...] = ()
     highlights: tuple[Highlight, ...] = ()
 

@@ -46,7 +46,8 @@ def as_file(parcel: Parcel) -> bytes:
 
 def _about_time(parcel: Parcel, said: Summary) -> str:
     late = parcel.about is not None and parcel.about.is_late
-    parts = (said.period, "Late: due earlier" if late else "", f"Data as of {said.as_of}")
+    against = f"Compared with {said.against}" if said.against else ""
+    parts = (said.period, "Late: due earlier" if late else "", against, f"Data as of {said.as_of}")
     return "  |  ".join(part for part in parts if part)
 
 

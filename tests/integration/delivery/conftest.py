@@ -353,9 +353,10 @@ def make_parcel() -> MakeParcel:
         )  # fmt: skip
         summary = Summary(
             title="Executive report: Iron & Steel <Gym>", period="Thursday, November 19, 2026",
-            as_of="November 20, 2026, 05:00 (UTC)", lines=("MRR rose & churn fell.", "Two <new> customers."),
+            as_of="November 20, 2026, 05:00 (UTC)", against="the day before",
+            lines=("MRR rose & churn fell.", "Two <new> customers."),
             highlights=(
-                Highlight("MRR", "$12,346", "up 4.2% against the day before", "on target"),
+                Highlight("MRR", "$12,346", "up 4.2%", "on target"),
                 Highlight("Paying customers", "7", "", "off target"),
                 Highlight("Net revenue retention", "—", "no customers before"),
             ),

@@ -58,11 +58,12 @@ def test_message_and_files_as_an_executive_reads_them(slack, web_server, make_pa
     header, when, said, figures, files = message["blocks"]
     assert header["text"]["text"] == "Executive report: Iron & Steel <Gym>"
     assert when["elements"][0]["text"] == (
-        "Thursday, November 19, 2026  |  Late: due earlier  |  Data as of November 20, 2026, 05:00 (UTC)"
+        "Thursday, November 19, 2026  |  Late: due earlier  |  Compared with the day before  |  "
+        "Data as of November 20, 2026, 05:00 (UTC)"
     )
     assert said["text"]["text"] == "*MRR rose &amp; churn fell.*\nTwo &lt;new&gt; customers."
     assert [field["text"] for field in figures["fields"]] == [
-        "MRR\n*$12,346*\nup 4.2% against the day before – on target",
+        "MRR\n*$12,346*\nup 4.2% – on target",
         "Paying customers\n*7*\noff target",
         "Net revenue retention\n*—*\nno customers before",
     ]

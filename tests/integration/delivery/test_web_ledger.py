@@ -61,7 +61,7 @@ def test_a_channel_and_an_incoming_webhook(online, web_server) -> None:
     for request in (*web_server.taken("chat.postMessage"), *web_server.taken("services")):
         texts = json.dumps(json.loads(request["body"])["blocks"], ensure_ascii=False)
         assert "All is well" in texts
-        assert "MRR\\n*$12,345.68*" in texts
+        assert "MRR\\n*$12,346*" in texts
     assert len(web_server.taken("files.completeUploadExternal")) == 1
     assert not dispatch(online.settings, NOON).outcomes
     assert len(web_server.taken("chat.postMessage")) == 1

@@ -35,10 +35,11 @@ def test_numbers_in_the_locale_and_states_in_words() -> None:
     assert said.title == "Executive report: Gym, North"
     assert said.lines == ("MRR rose.", "Churn fell.", "An exchange rate is missing.")
     assert said.as_of == "1. November 2026, 05:00 (UTC)"
+    assert said.against == "October"
     mrr, nrr = said.highlights
     assert (mrr.value, mrr.change, mrr.status) == (
-        "12.345,50\xa0€",
-        "up 12,2% against October",
+        "12.346\xa0€",
+        "up 12,2%",
         "near target",
     )
     assert (nrr.value, nrr.change, nrr.status) == ("—", "no customers before", "")
