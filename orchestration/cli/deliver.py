@@ -184,7 +184,7 @@ def webhook_secret(
     from orchestration.delivery.channels.webhook import secrets
 
     settings = Settings.from_env()
-    check_recipient("webhook", url, settings)
+    check_recipient("webhook", url, settings.webhook_private_hosts)
     _require(settings, tenant)
     found = secrets(settings.signing_keys, tenant, url)
     if as_json:

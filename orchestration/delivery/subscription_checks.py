@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from orchestration.delivery.calendar import FREQUENCIES, HOLIDAY_RULES, parse_delivery_days
+from orchestration.delivery.channels import CHANNELS
 from orchestration.delivery.holiday_calendar import holiday_calendar
-from orchestration.delivery.recipients import METHODS, Limits, check_address, check_recipients
+from orchestration.delivery.recipients import Limits, check_address, check_recipients
 from orchestration.errors import MetricpressError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def checked(
         if subscription.branch_id is not None:
             one_of(f"branch of tenant {tenant.tenant_id}", subscription.branch_id, tenant.branches)
     with _about("delivery_method"):
-        one_of("delivery method", subscription.delivery_method, METHODS)
+        one_of("delivery method", subscription.delivery_method, CHANNELS)
     limits = Limits(tenant.tenant_id, tenant.allowed_domains, private_hosts)
     with _about("recipients"):
         recipients = check_recipients(subscription.delivery_method, subscription.recipients, limits)

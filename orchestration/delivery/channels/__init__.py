@@ -6,6 +6,7 @@ Belongs here: the choice of the channel by name and settings. Does not: when to 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from orchestration.delivery.channels import folder as folders
@@ -40,10 +41,10 @@ def open_channel(name: str, settings: Settings) -> Channel:
     )
 
 
-def check_recipient(name: str, recipient: str, settings: Settings) -> None:
+def check_recipient(name: str, recipient: str, private_hosts: Sequence[str] = ()) -> None:
     """Raise MetricpressError when that channel could never reach the recipient; connects to nothing.
 
-    Mail addresses are checked by the subscription, which knows the tenant's allowed domains.
+    Mail addresses are not checked here: that needs the tenant's allowed domains (recipients.py).
     """
     match name:
         case "slack":
@@ -53,7 +54,7 @@ def check_recipient(name: str, recipient: str, settings: Settings) -> None:
         case "webhook":
             from orchestration.delivery.channels.outbound import PrivateHosts, Target
 
-            Target.of(recipient, PrivateHosts.of(settings.webhook_private_hosts))
+            Target.of(recipient, PrivateHosts.of(private_hosts))
         case "file":
             folders.check_recipient(recipient)
 

@@ -60,18 +60,18 @@ class FolderChannel(_Folder):
     """The recipient is a folder below the outbox."""
 
     def send(self, parcel: Parcel) -> str:
-        """Write every attachment, for a notice its text; returns the folder."""
+        """Write every attachment; returns the folder."""
         try:
             check_recipient(parcel.recipient)
         except MetricpressError as error:
             raise PermanentFailure(f"{error}. {error.remedy}") from error
+        if not parcel.attachments:
+            raise PermanentFailure("there is no file to write into a folder")
         folder = self.folder / parcel.recipient
         own = parcel.delivery_id[:8]
         for attachment in parcel.attachments:
             name = PurePath(attachment.filename)
             _write(folder / f"{name.stem}_{own}{name.suffix}", attachment.content)
-        if not parcel.attachments:
-            _write(folder / f"notice_{own}.txt", f"{parcel.subject}\n\n{parcel.text}".encode())
         return str(folder)
 
 

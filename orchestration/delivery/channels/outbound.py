@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from urllib3.exceptions import LocationParseError
-from urllib3.util import parse_url
+from urllib3.util import Url, parse_url
 
 from orchestration.errors import MetricpressError
 
@@ -34,6 +34,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 #: Through these a gateway reaches the IPv4 address in the last four bytes (RFC 6052), or local ones (8215).
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 _TRANSLATED_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
+_USUAL_PORTS = {"http": 80, "https": 443}
 _BROKEN = (OSError, http.client.HTTPException)
 
 
@@ -107,38 +108,53 @@ class Target:
     @classmethod
     def of(cls, url: str, private: PrivateHosts) -> Self:
         """Raises MetricpressError, which names the host alone: a path may be a secret."""
-        refused = MetricpressError(
-            "a webhook is not an address such as https://hooks.example.com/metricpress",
-            remedy="Give https://, a host and a path; no user, password, fragment or spaces.",
-        )
-        if len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or set(url) & set(' \\"<>#'):
-            raise refused
-        try:
-            parts = parse_url(url)
-        except LocationParseError:
-            raise refused from None
-        if (
-            parts.scheme not in ("http", "https")
-            or not parts.host
-            or parts.auth is not None
-            or "%" in parts.host
-        ):
-            raise refused
+        parts = _parts(url)
+        assert parts.host is not None
         host = parts.host.strip("[]").rstrip(".").lower()
-        port = parts.port if parts.port is not None else 443 if parts.scheme == "https" else 80
-        if not host or not 1 <= port <= 65_535:
-            raise refused
-        if parts.scheme == "http" and not private.may_be_private(host):
+        port = parts.port if parts.port is not None else _USUAL_PORTS[parts.scheme or "https"]
+        if parts.auth is not None:
             raise MetricpressError(
-                f"a webhook to {host} goes without TLS",
-                remedy=f"Use https://, or name the host in {PRIVATE_HOSTS}.",
+                f"the webhook's URL at {host} holds a name or password",
+                remedy="Leave it out: webhooks are signed, and URLs stand in the ledger.",
             )
-        return cls(parts.scheme, host, port, parts.request_uri)
+        if not private.may_be_private(host):
+            remedy = f"To allow it, add {host} to {PRIVATE_HOSTS}."
+            if parts.scheme == "http":
+                raise MetricpressError(f"a webhook to {host} needs https", remedy=f"Use https. {remedy}")
+            if not _may_be_public(host):
+                raise MetricpressError(f"{host} is no public host", remedy=remedy)
+        return cls(parts.scheme or "https", host, port, parts.request_uri)
 
     @property
     def place(self) -> str:
         """Host and port, as errors name it."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _parts(url: str) -> Url:
+    """The parts of a usable URL: one reading for the check and the connection."""
+    refused = MetricpressError(
+        "this is not a webhook's URL", remedy="Write https://host/path, without blanks."
+    )
+    if len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or set(url) & set(' \\"<>#'):
+        raise refused
+    try:
+        parts = parse_url(url)
+    except LocationParseError:
+        raise refused from None
+    if parts.scheme not in _USUAL_PORTS or not (parts.host or "").strip("[].") or "%" in (parts.host or ""):
+        raise refused
+    if parts.port is not None and not 1 <= parts.port <= 65_535:
+        raise refused
+    return parts
+
+
+def _may_be_public(host: str) -> bool:
+    """Whether nothing in the host itself says otherwise; its addresses are checked before it is reached."""
+    try:
+        return is_public(ipaddress.ip_address(host))
+    except ValueError:
+        return "." in host and not host.endswith((".localhost", ".local", ".internal"))
 
 
 def is_public(address: Address) -> bool:
@@ -193,7 +209,7 @@ class _Pinned(http.client.HTTPConnection):
 
     def __init__(self, target: Target, address: str, tls: ssl.SSLContext) -> None:
         super().__init__(target.host, target.port, timeout=CONNECT_SECONDS)
-        self.default_port = {"http": 80, "https": 443}[target.scheme]
+        self.default_port = _USUAL_PORTS[target.scheme]
         self.is_over = False
         self._tls = tls if target.scheme == "https" else None
         self._address = address

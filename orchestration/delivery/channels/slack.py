@@ -37,8 +37,10 @@ from orchestration.delivery.failures import (
 from orchestration.errors import MetricpressError
 
 SECONDS = 30
-CHANNEL = re.compile(r"#[^\s#@,<>&]{1,80}|[CGDUW][A-Z0-9]{8,20}")
-WEBHOOK_NAME = re.compile(r"[a-z0-9_]{1,60}")
+#: A channel by Slack's rule for names, or the id of a channel, group, direct message or member.
+CHANNEL = re.compile(r"#[^\s,.#@<>&A-Z]{1,80}|[CGDUW][A-Z0-9]{8,20}")
+#: As in SLACK_WEBHOOK_<NAME>.
+WEBHOOK_NAME = re.compile(r"[a-z][a-z0-9_]{0,60}")
 ERROR_CODE = re.compile(r"[a-z][a-z0-9_]{1,60}")
 
 LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
@@ -65,11 +67,13 @@ _quiet.setLevel(logging.CRITICAL)
 
 
 def check_recipient(text: str) -> None:
-    """Raise MetricpressError for what is neither a channel nor the name of an incoming webhook."""
+    """Raise MetricpressError for what is neither #channel or an id nor the name of an incoming webhook."""
     if not CHANNEL.fullmatch(text) and not WEBHOOK_NAME.fullmatch(text):
+        shown = "a URL" if "://" in text else repr(text)
         raise MetricpressError(
-            f"{text!r} is no recipient in Slack",
-            remedy="Write #channel, the id of a channel or person, or sales for SLACK_WEBHOOK_SALES.",
+            f"{shown} is neither a Slack channel nor the name of an incoming webhook",
+            remedy="Write #channel, its id (C0123456789), or name for the webhook in SLACK_WEBHOOK_NAME; "
+            "never the webhook's URL, which is a secret.",
         )
 
 

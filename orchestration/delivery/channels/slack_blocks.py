@@ -26,7 +26,8 @@ def message(parcel: Parcel, *, files_follow: bool) -> tuple[str, list[Block]]:
     """The notification's text, and the blocks; with `files_follow` the files come in the thread."""
     said = parcel.summary
     if said is None:
-        return _escaped(parcel.subject, FIELD_CHARACTERS), [_header(parcel.subject), _section(parcel.text)]
+        text = parcel.text.removeprefix(parcel.subject).strip() or parcel.subject
+        return _escaped(parcel.subject, FIELD_CHARACTERS), [_header(parcel.subject), _section(text)]
     blocks = [_header(said.title), _context(_about_time(parcel, said))]
     if said.lines:
         blocks.append(_section("\n".join(said.lines[1:]), headline=said.lines[0]))

@@ -34,12 +34,11 @@ def test_a_repeat_replaces_its_own_files_and_no_others(settings, make_parcel) ->
         place = channel.send(parcel)
         channel.send(other)
         channel.send(parcel)
-        channel.send(make_parcel("acme/board", is_notice=True))
+        with pytest.raises(PermanentFailure, match="no file"):
+            channel.send(replace(parcel, attachments=()))
     assert files(Path(place)) == {
         "gym_executive_1b4e28ba.pdf": pdf.content,
         "gym_executive_9d1c2f60.pdf": b"auf Deutsch",
-        "notice_1b4e28ba.txt": b"Executive report: gym, 2026-11-19\n\n"
-        b"Data incomplete: <marts> end on 2026-11-18.\n",
     }
     assert place == str(settings.home / "outbox" / "acme" / "board")
 
@@ -49,7 +48,7 @@ def test_a_repeat_replaces_its_own_files_and_no_others(settings, make_parcel) ->
 )
 def test_nothing_is_written_elsewhere(settings, make_parcel, recipient) -> None:
     with pytest.raises(MetricpressError, match="not a folder below the outbox"):
-        check_recipient("file", recipient, settings)
+        check_recipient("file", recipient)
     with open_channel("file", settings) as channel, pytest.raises(PermanentFailure):
         channel.send(make_parcel(recipient))
     assert not files(settings.home.parent)

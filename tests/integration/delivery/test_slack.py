@@ -80,7 +80,8 @@ def test_message_and_files_as_an_executive_reads_them(slack, web_server, make_pa
 
 
 def test_a_notice_carries_its_words_and_no_figure(slack, web_server, make_parcel) -> None:
-    slack.send(make_parcel("C0GENERAL1", is_notice=True))
+    parcel = make_parcel("C0GENERAL1", is_notice=True)
+    slack.send(replace(parcel, text=f"{parcel.subject}\n\n{parcel.text}"))
     (message,) = posted(web_server)
     header, said = message["blocks"]
     assert header["text"]["text"] == "Executive report: gym, 2026-11-19"
@@ -240,7 +241,7 @@ def test_what_answers_to_an_incoming_webhook_mean(
         ("#general", {"token": TOKEN, "api_base": "http://slack.example/api/"}, "SLACK_API_BASE"),
         ("sales", {"webhooks": {"sales": "http://hooks.example/hushhush"}}, "SLACK_WEBHOOK_SALES"),
         ("sales", {"webhooks": {"sales": "hushhush"}}, "SLACK_WEBHOOK_SALES"),
-        ("Ceo@gym.example", {"token": TOKEN}, "no recipient in Slack"),
+        ("Ceo@gym.example", {"token": TOKEN}, "neither a Slack channel"),
     ],
 )
 def test_what_is_missing_or_wrong_is_named(make_parcel, recipient, settings, words) -> None:
@@ -272,9 +273,12 @@ def test_recipients(text) -> None:
     check_recipient(text)
 
 
-@pytest.mark.parametrize("text", ["", "#", "# a", "general channel", "#a<b", "Sales", "ceo@gym.example"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "#", "# a", "general channel", "#a<b", "Sales", "https://hooks.slack.com/x", "ceo@gym.example"],
+)
 def test_no_recipients(text) -> None:
-    with pytest.raises(MetricpressError, match="no recipient in Slack"):
+    with pytest.raises(MetricpressError, match="neither a Slack channel"):
         check_recipient(text)
 
 
