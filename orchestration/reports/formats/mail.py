@@ -1,7 +1,7 @@
 """The body of a mail: the front page for mail clients.
 
-Belongs here: the choice of what a mail body holds. Tables and inline styles only, no script, no outside
-address; its markup is report_templates/mail.html.j2. Does not belong here: addresses, subjects, sending.
+Belongs here: the choice of what a mail body holds; its markup is report_templates/mail.html.j2. Does not
+belong here: addresses, subjects, sending, and how the logo becomes a part of the message.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestration.reports.brand import palette
-from orchestration.reports.document import Cards, Document, Remarks
+from orchestration.reports.document import Brand, Cards, Document, Remarks
 from orchestration.reports.formats.html import STATUS_WORDS
 from orchestration.reports.formatting import Formatter
 from orchestration.reports.templates import environment
@@ -25,6 +25,7 @@ def body(document: Document, template_dir: Path | None) -> str:
             document=document,
             text=text,
             palette=palette(document.brand),
+            logo=_logo(document.brand),
             cards=[
                 figure for block in document.front if isinstance(block, Cards) for figure in block.figures
             ],
@@ -34,3 +35,8 @@ def body(document: Document, template_dir: Path | None) -> str:
             colours={"better": "#2f6b4f", "worse": "#8a3324", "neutral": "#5c646c"},
         )
     )
+
+
+def _logo(brand: Brand) -> str | None:
+    """The logo where mail programs can show it: none shows SVG, and the tenant's name stands below anyway."""
+    return None if brand.logo is None or brand.logo.startswith("data:image/svg") else brand.logo
