@@ -83,6 +83,7 @@ def examine() -> list[Finding]:
         ("database", check_database),
         ("dbt manifest", check_manifest),
         ("SMTP", check_smtp),
+        ("mail", check_mail),
         ("output", check_output),
     )
     for name, check in checks:
@@ -221,6 +222,31 @@ def check_smtp(settings: Settings) -> list[Finding]:
     if not encrypted:
         return [Finding("SMTP", "remark", f"{where} answers, but does not encrypt")]
     return [Finding("SMTP", "fine", f"{where} answers, encrypted")]
+
+
+def check_mail(settings: Settings) -> list[Finding]:
+    """Mails have a sender that servers take, and tell recipients how to unsubscribe."""
+    from orchestration.delivery.channels.message import Composer
+
+    composer = Composer.of(settings)
+    found = []
+    if settings.smtp_url and settings.mail_from == Settings.mail_from:
+        detail = f"sent by {settings.mail_from}, which few servers take"
+        found.append(Finding("mail", "remark", detail, "Set METRICPRESS_MAIL_FROM to an address of yours."))
+    if composer.unsubscribing is None:
+        missing = " and ".join(
+            name
+            for name, value in (
+                ("METRICPRESS_SIGNING_KEY", settings.signing_keys),
+                ("METRICPRESS_UNSUBSCRIBE_ADDRESS", settings.unsubscribe_address),
+            )
+            if not value
+        )
+        remedy = f"Set {missing}; docs/runbook.md, Mail, tells how."
+        found.append(Finding("unsubscribe", "remark", "mails tell nobody how to unsubscribe", remedy))
+    else:
+        found.append(Finding("unsubscribe", "fine", f"by mail to {composer.unsubscribing.address}"))
+    return found
 
 
 def check_output(settings: Settings) -> list[Finding]:

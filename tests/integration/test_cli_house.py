@@ -329,6 +329,21 @@ def test_doctor_on_a_database_that_was_never_migrated(metricpress: Any, empty_da
     assert max(len(line) for line in result.stdout.splitlines()) <= 80
 
 
+def test_doctor_says_whether_mails_tell_how_to_unsubscribe(metricpress: Any) -> None:
+    def finding(**variables: str) -> dict[str, str]:
+        env = {f"METRICPRESS_{name.upper()}": value for name, value in variables.items()}
+        result = metricpress("doctor", "--json", env=env)
+        found = {one["check"]: one for one in json.loads(result.stdout)}
+        return dict(found.get("unsubscribe") or found["mail"])
+
+    assert finding()["remedy"].startswith("Set METRICPRESS_SIGNING_KEY and METRICPRESS_UNSUBSCRIBE_ADDRESS;")
+    half = finding(signing_key="k" * 40)
+    assert (half["state"], half["remedy"][:37]) == ("remark", "Set METRICPRESS_UNSUBSCRIBE_ADDRESS; ")
+    whole = finding(signing_key="k" * 40, unsubscribe_address="leave@mp.example")
+    assert (whole["state"], whole["detail"]) == ("fine", "by mail to leave@mp.example")
+    assert finding(mail_from="Reports")["state"] == "broken"
+
+
 def test_the_admin_url_is_that_of_another_login(settings: Settings) -> None:
     assert settings.database_url is not None
     assert urlsplit(with_login(settings.database_url, "a", "b")).username == "a"
