@@ -6,6 +6,7 @@ transport, and the words of a report.
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from orchestration.delivery.failures import PermanentFailure
 from orchestration.delivery.unsubscribe import Unsubscribing
 from orchestration.errors import MetricpressError
 from orchestration.settings import MEGABYTE, Settings
+
+logger = logging.getLogger(__name__)
 
 #: A line of the text part, and what a template puts around its HTML twin: left out when it is not true.
 ATTACHED = "The full report is attached."
@@ -38,7 +41,8 @@ _ROW = (
     '<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"'
     ' style="background-color:#ececea"><tr><td align="center" style="padding:{padding}">'
     '<table role="presentation" width="600" cellpadding="0" cellspacing="0" border="0"'
-    ' style="width:100%;max-width:600px"><tr><td style="{style}">{words}</td></tr></table></td></tr></table>'
+    ' style="width:100%;max-width:600px"><tr><td class="edge" style="{style}">{words}</td></tr></table>'
+    "</td></tr></table>"
 )
 
 
@@ -151,6 +155,8 @@ def _fitting(text: str, html: str, attachments: tuple[Attachment, ...], room: in
         left_out = tuple(attachment for attachment in attachments if attachment not in kept)
         body = build(*_told(text, html, left_out, bool(kept), contact), kept)
         if body.size <= room:
+            for attachment in left_out:
+                logger.warning("%s does not fit into a mail and is left out", attachment.filename)
             return body
     raise PermanentFailure(
         "the words of the mail alone are larger than METRICPRESS_MAIL_MAX_MB allows; make the report shorter"
