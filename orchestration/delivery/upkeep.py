@@ -188,7 +188,8 @@ def close_occurrences(conn: Connection, batch: Iterable[Promise] | None = None) 
         f"""
         with newest as (
             select distinct on (d.tenant_id, d.occurrence_id, d.channel, d.recipient)
-                d.tenant_id, d.occurrence_id, d.delivery_status, d.kind, {OPEN} as is_open
+                d.tenant_id, d.occurrence_id, d.delivery_status, d.kind, {OPEN} as is_open,
+                d.delivery_status = 'skipped' and d.error_message like 'suppressed since %%' as is_suppressed
             from reporting.report_occurrences as o
             join reporting.report_deliveries as d using (tenant_id, occurrence_id)
             where o.state = 'pending' and (%(keys)s::uuid[] is null or o.occurrence_id = any(%(keys)s))
@@ -202,12 +203,16 @@ def close_occurrences(conn: Connection, batch: Iterable[Promise] | None = None) 
                         then case when bool_or(kind = 'notice') then 'notified' else 'sent' end
                     when bool_or(delivery_status = 'sent') then 'partial'
                     else 'failed'
-                end as state
+                end as state,
+                bool_and(is_suppressed) as is_suppressed
             from newest group by tenant_id, occurrence_id having not bool_or(is_open)
         )
         update reporting.report_occurrences as o set
             state = e.state,
-            reason = case when e.state in ('held', 'notified', 'skipped') then o.reason end,
+            reason = case
+                when e.is_suppressed then 'every recipient is suppressed'
+                when e.state in ('held', 'notified', 'skipped') then o.reason
+            end,
             closed_at = case when e.state <> 'held' then clock_timestamp() end
         from ended as e
         where o.tenant_id = e.tenant_id and o.occurrence_id = e.occurrence_id and o.state = 'pending'

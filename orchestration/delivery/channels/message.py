@@ -188,7 +188,7 @@ def _closing_words(parcel: Parcel, unsubscribe_uri: str | None) -> tuple[str, st
     if unsubscribe_uri is None or parcel.about is None:
         return "", ""
     name = " ".join(parcel.about.subscription.split())
-    goes = f'{parcel.recipient} is on the list of the report "{name}".'
+    goes = f'Sent to {parcel.recipient} by the subscription "{name}".'
     link = f'<a href="{escape(unsubscribe_uri)}" style="color:#5c646c">Unsubscribe</a>'
     words = f"{escape(goes)}<br>{link} (sends a mail; it may take a moment)."
     html = _ROW.format(padding="0 8px 24px 8px", style=f"{_SMALL};padding:0 32px", words=words)

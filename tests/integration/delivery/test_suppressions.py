@@ -43,6 +43,17 @@ def test_one_subscription_is_left_out_and_the_other_goes_on(warehouse) -> None:
     }
 
 
+def test_a_report_that_nobody_may_get_is_skipped_and_says_so(warehouse) -> None:
+    warehouse.add_tenant("gym")
+    warehouse.subscribe("gym", "ceo@gym.example", "cfo@gym.example")
+    for recipient in ("ceo@gym.example", "cfo@gym.example"):
+        suppressions.suppress(warehouse.conn, "gym", recipient, "left", "command")
+    assert {one.delivery_status for one in dispatch(warehouse.settings, NOON).outcomes} == {"skipped"}
+    assert warehouse.rows("select state, reason from reporting.report_occurrences") == [
+        {"state": "skipped", "reason": "every recipient is suppressed"}
+    ]
+
+
 def test_lifting_one_subscription_leaves_the_ban_of_the_tenant(warehouse) -> None:
     warehouse.add_tenant("gym")
     own = warehouse.subscribe("gym", "ceo@gym.example").subscription_id

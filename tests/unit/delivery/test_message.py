@@ -231,7 +231,7 @@ def test_the_link_to_unsubscribe_is_the_recipients_own() -> None:
     assert f'href="{uri}"' in html
     assert html.strip().endswith("</body></html>")
     assert "&lt;b&gt;" in html
-    assert 'the report "executive weekly <b>"' in text
+    assert 'by the subscription "executive weekly <b>"' in text
     mail = f"Subject: {uri.partition('subject=')[2].replace('%20', ' ')}\r\n\r\n".encode()
     wish = read_token(token_in(mail), KEYS)
     assert (wish.tenant_id, wish.recipient) == ("gym", "ceo@gym.example")
