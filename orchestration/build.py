@@ -10,7 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from orchestration.defs import checks, dbt, jobs, reports, resources, schedules, sensors, sources
+from orchestration.defs import checks, dbt, jobs, reports, resources, schedules, sensors, sources, watch
 from orchestration.marts.build import open_build
 from orchestration.reports.templates import available
 from orchestration.settings import Settings
@@ -42,9 +42,9 @@ def build_defs(*, overrides: Overrides | None = None) -> dg.Definitions:
     return dg.Definitions(
         assets=[sources.raw_tables, *sources.other_specs(manifest), marts, report_assets],
         asset_checks=checks.checks_for(marts.keys),
-        jobs=all_jobs.all(),
-        schedules=schedules.schedules_of(all_jobs, settings),
-        sensors=sensors.sensors_of(all_jobs),
+        jobs=[*all_jobs.all(), watch.operator_summary],
+        schedules=[*schedules.schedules_of(all_jobs, settings), *watch.schedules(settings)],
+        sensors=[*sensors.sensors_of(all_jobs), watch.operator_alerts],
         resources={"settings": settings, "open_build": given.open_build},
         executor=dg.in_process_executor,
     )

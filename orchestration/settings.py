@@ -10,8 +10,10 @@ import os
 import pwd
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from orchestration.errors import MetricpressError
 
@@ -25,6 +27,8 @@ DEFAULT_MAIL_MEGABYTES = 10
 #: Below that a key can be guessed.
 SHORTEST_KEY = 32
 LONGEST_ACTOR = 100
+#: Longer than a build takes that closes a night, shorter than people wait before they ask.
+DEFAULT_ALERT_MINUTES = 30
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,10 @@ class Settings:
     mail_from: str = "metricpress@localhost"
     refresh_minutes: int = 5
     operator: str | None = None
+    #: A report that is not out so long after it was due is told to the operator.
+    alert_after: timedelta = timedelta(minutes=30)
+    #: Where the operator's day begins and ends, for the daily summary.
+    operator_timezone: str = "UTC"
     #: Who acts, beside the login of the database: the audit log names both.
     actor: str | None = None
     stripe_api_key: str | None = field(default=None, repr=False)
@@ -78,6 +86,12 @@ class Settings:
                 env, "METRICPRESS_REFRESH_MINUTES", cls.refresh_minutes, most=1440, unit="minutes"
             ),
             operator=_get(env, "METRICPRESS_OPERATOR"),
+            alert_after=timedelta(
+                minutes=_whole(
+                    env, "METRICPRESS_ALERT_AFTER", DEFAULT_ALERT_MINUTES, most=1440, unit="minutes"
+                )
+            ),
+            operator_timezone=_timezone(env, "METRICPRESS_OPERATOR_TIMEZONE", cls.operator_timezone),
             actor=_actor(env),
             stripe_api_key=_get(env, "STRIPE_API_KEY"),
             stripe_api_base=_get(env, "STRIPE_API_BASE") or cls.stripe_api_base,
@@ -142,6 +156,18 @@ def _switch(env: Mapping[str, str], name: str) -> bool:
     if value not in ("0", "1"):
         raise MetricpressError(f'{name} is "{value}"', remedy="Give 1 or 0.")
     return value == "1"
+
+
+def _timezone(env: Mapping[str, str], name: str, default: str) -> str:
+    """The name of an IANA time zone."""
+    value = _get(env, name) or default
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise MetricpressError(
+            f'{name} is "{value}", no IANA time zone', remedy="Use a name such as Europe/Lisbon."
+        ) from error
+    return value
 
 
 def _list(env: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -54,6 +54,7 @@ def due(
     """
     if context.invoked_subcommand is not None:
         return
+    from orchestration.delivery.operator_mail import tell
     from orchestration.delivery.service import dispatch, rehearse
 
     settings, now = Settings.from_env(), moment_of(at)
@@ -69,6 +70,8 @@ def due(
             tenant,
             lambda done, total, name: advance(1, total=total, description=name[:40]),
         )
+    for mail in tell(settings, now).mails:
+        remark(f"{mail.recipient}: {mail.error or f'told of: {mail.subject}'}")
     _tell(result, as_json, "Nothing is due.")
 
 

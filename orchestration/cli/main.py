@@ -45,6 +45,7 @@ COMMANDS = {
         "Say who may not be written to; unsubscribe.",
     ),
     "deliver": ("orchestration.cli.deliver", "Render and send the reports that are due."),
+    "operator": ("orchestration.cli.operator", "Show what the operator is told: alerts, summary of a day."),
     "audit": ("orchestration.cli.audit", "Tell who changed, sent, exported or granted what."),
 }
 EXIT_FAULT = 70

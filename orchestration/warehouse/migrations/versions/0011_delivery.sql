@@ -132,6 +132,7 @@ create table reporting.operator_notices (
     recipient text,       -- owner of the subscription; NULL: the operator
     subject text not null,
     body text not null,
+    markup text not null,  -- the same as HTML, without the page around it
     sent_at timestamptz,  -- NULL: not out yet
     attempts integer not null default 0,
     -- Set before a mail goes out, taken back when it surely did not: with sent_at NULL nobody knows.
