@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from html import escape
+from textwrap import TextWrapper
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -121,7 +122,7 @@ class Alert:
     @property
     def body(self) -> str:
         """Plain text, the subject first."""
-        return "\n".join([self.subject, *(f"  {line}" for line in self.lines)])
+        return "\n".join([self.subject, *(_wrapped(line) for line in self.lines)])
 
     @property
     def markup(self) -> str:
@@ -228,6 +229,13 @@ def _unplannable(conn: Connection, problem: Problem) -> Alert:
             f"What to do: metricpress subscriptions show {_quoted(problem.subscription)}",
         ),
     )
+
+
+def _wrapped(line: str) -> str:
+    wrapper = TextWrapper(
+        79, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+    return wrapper.fill(line)
 
 
 def _quoted(name: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 from html import escape
+from textwrap import fill
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,8 @@ Connection = psycopg.Connection[Any]
 #: Told from this time of the following day on, when what was due late in the evening has come to an end.
 TOLD_FROM = time(7)
 SLOWEST = 3
+#: Of the plain text.
+COLUMNS = 79
 COUNTS = ("due", "sent", "late", "notices", "failed", "unknown", "held", "skipped", "waiting")
 #: The same where columns are narrow.
 SHORT = ("due", "sent", "late", "note", "fail", "unkn", "held", "skip", "wait")
@@ -161,9 +164,9 @@ class DaySummary:
         """Plain text of 80 columns."""
         title = f"Reports due on {self.day:%A} {self.day} ({self.timezone})"
         parts = [title, _table(self.lines) if self.lines else "No report was due."]
-        parts += ["\n".join(_further(self))] if _further(self) else []
-        to_do = self.to_do()
-        parts.append("\n".join(["To do:", *(f"- {line}" for line in to_do)]) if to_do else "Nothing to do.")
+        parts += ["\n".join(_wrapped(line) for line in _further(self))] if _further(self) else []
+        to_do = [_wrapped(f"- {line}") for line in self.to_do()]
+        parts.append("\n".join(["To do:", *to_do]) if to_do else "Nothing to do.")
         return "\n\n".join(parts)
 
     @property
@@ -227,6 +230,10 @@ def write_summary(conn: Connection, settings: Settings, day: date, now: datetime
     return written is not None
 
 
+def _wrapped(line: str) -> str:
+    return fill(line, COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
 def _further(day: DaySummary) -> list[str]:
     found = [
         f"Slowest: {slow.tenant_id}: {slow.subscription} to {slow.recipient}, {_duration(slow.seconds)} after"
@@ -268,8 +275,8 @@ def _table(lines: Sequence[Line]) -> str:
     rows = _rows(lines)
     head = ["tenant", "report", *SHORT]
     widths = [max(len(cells[place]) for cells in [head, *rows]) for place in range(2, len(head))]
-    # The numbers are shown whole; the names share what they leave of 79 columns.
-    text = max(10, (79 - sum(widths) - len(COUNTS) - 1) // 2)
+    # The numbers are shown whole; the names share what they leave.
+    text = max(10, (COLUMNS - sum(widths) - len(COUNTS) - 1) // 2)
 
     def line(cells: Sequence[str]) -> str:
         names = " ".join(f"{_cut(cell, text):<{text}}" for cell in cells[:2])
