@@ -37,7 +37,7 @@ LIBRARIES = (
     ("pangoft2-1.0", "libpangoft2-1.0.so.0", "libpangoft2-1.0-0"),
     ("harfbuzz-subset", "libharfbuzz-subset.so.0", "libharfbuzz-subset0"),
 )
-SMTP_SECONDS = 10
+ANSWER_SECONDS = 10
 #: From this version of the server on, createrole gives no power over roles of others.
 ROLES_APART = 160000
 
@@ -53,7 +53,7 @@ class Finding:
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Check Python, Pango, database, migrations, dbt manifest and SMTP; exit code 1 when one is broken."""
+    """Check Python, Pango, database, migrations, dbt manifest, SMTP, Slack; exit code 1 if one is broken."""
     findings = examine()
     if as_json:
         print_json([asdict(finding) for finding in findings])
@@ -84,6 +84,8 @@ def examine() -> list[Finding]:
         ("dbt manifest", check_manifest),
         ("SMTP", check_smtp),
         ("mail", check_mail),
+        ("Slack", check_slack),
+        ("outbox", check_outbox),
         ("output", check_output),
     )
     for name, check in checks:
@@ -206,9 +208,9 @@ def check_smtp(settings: Settings) -> list[Finding]:
     context = ssl.create_default_context()
     try:
         server = (
-            smtplib.SMTP_SSL(host, parts.port or 465, timeout=SMTP_SECONDS, context=context)
+            smtplib.SMTP_SSL(host, parts.port or 465, timeout=ANSWER_SECONDS, context=context)
             if secure
-            else smtplib.SMTP(host, parts.port or 587, timeout=SMTP_SECONDS)
+            else smtplib.SMTP(host, parts.port or 587, timeout=ANSWER_SECONDS)
         )
         with server:
             server.ehlo()
@@ -247,6 +249,32 @@ def check_mail(settings: Settings) -> list[Finding]:
     else:
         found.append(Finding("unsubscribe", "fine", f"by mail to {composer.unsubscribing.address}"))
     return found
+
+
+def check_slack(settings: Settings) -> list[Finding]:
+    """Slack knows the bot of SLACK_BOT_TOKEN, and it has its scopes; nothing is posted."""
+    if settings.slack_bot_token is None:
+        return []
+    from orchestration.delivery.channels.slack import SlackChannel
+    from orchestration.delivery.failures import DeliveryFailure
+
+    remedy = 'See docs/runbook.md, "Slack and webhooks".'
+    channel = SlackChannel(settings.slack_bot_token, settings.slack_api_base, {}, seconds=ANSWER_SECONDS)
+    try:
+        who, missing = channel.identity()
+    except DeliveryFailure as error:
+        return [Finding("Slack", "broken", str(error), remedy)]
+    if missing:
+        return [Finding("Slack", "broken", f"{who} lacks {', '.join(missing)}", remedy)]
+    return [Finding("Slack", "fine", f"{who} may post messages and files")]
+
+
+def check_outbox(settings: Settings) -> list[Finding]:
+    """Nothing is kept from going out unseen."""
+    if not settings.outbox_only:
+        return []
+    detail = f"METRICPRESS_OUTBOX_ONLY is set: all goes to {settings.home / 'outbox'}, nothing to recipients"
+    return [Finding("outbox", "remark", detail, "Unset it to send.")]
 
 
 def check_output(settings: Settings) -> list[Finding]:

@@ -41,6 +41,7 @@ SECONDS = 30
 CHANNEL = re.compile(r"#[^\s,.#@<>&A-Z]{1,80}|[CGDUW][A-Z0-9]{8,20}")
 #: As in SLACK_WEBHOOK_<NAME>.
 WEBHOOK_NAME = re.compile(r"[a-z][a-z0-9_]{0,60}")
+SCOPES = frozenset({"chat:write", "files:write"})
 ERROR_CODE = re.compile(r"[a-z][a-z0-9_]{1,60}")
 
 LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
@@ -116,6 +117,13 @@ class SlackChannel:
             return self._by_webhook(parcel)
         return self._by_bot(parcel)
 
+    def identity(self) -> tuple[str, list[str]]:
+        """Who the bot is, and which scopes it lacks; posts nothing, raises as `send` does."""
+        client = self._client()
+        answer = _call(client.auth_test, {}, is_seen=False)
+        granted = set((_header(answer.headers, "X-OAuth-Scopes") or "").split(","))
+        return f"{answer.get('user')} in {answer.get('team')}", sorted(SCOPES - granted)
+
     def _by_bot(self, parcel: Parcel) -> str:
         client = self._client()
         place = dict(parcel.progress or {})
@@ -152,19 +160,20 @@ class SlackChannel:
             "unfurl_links": False,
             "unfurl_media": False,
         }
-        data = _call(client.chat_postMessage, message, is_seen=True)
-        if not isinstance(data.get("channel"), str) or not isinstance(data.get("ts"), str):
+        answer = _call(client.chat_postMessage, message, is_seen=True)
+        channel, ts = answer.get("channel"), answer.get("ts")
+        if not isinstance(channel, str) or not isinstance(ts, str):
             raise UnknownOutcome("Slack took chat.postMessage and did not say where the message is")
-        return {"channel": data["channel"], "ts": data["ts"]}
+        return {"channel": channel, "ts": ts}
 
     def _upload(self, client: WebClient, parcel: Parcel) -> list[dict[str, str]]:
         """Hand over the files; returns what completing the upload needs."""
         files = []
         for file in parcel.attachments:
             asked = {"filename": file.filename, "length": len(file.content)}
-            data = _call(client.files_getUploadURLExternal, asked, is_seen=False)
-            self._put(str(data.get("upload_url")), file)
-            files.append({"id": str(data.get("file_id")), "title": file.filename})
+            answer = _call(client.files_getUploadURLExternal, asked, is_seen=False)
+            self._put(str(answer.get("upload_url")), file)
+            files.append({"id": str(answer.get("file_id")), "title": file.filename})
         return files
 
     def _put(self, url: str, file: Attachment) -> None:
@@ -248,19 +257,15 @@ class _Rest:
             ) from error
 
 
-def _call(
-    method: Callable[..., SlackResponse], arguments: dict[str, Any], *, is_seen: bool
-) -> dict[str, Any]:
+def _call(method: Callable[..., SlackResponse], arguments: dict[str, Any], *, is_seen: bool) -> SlackResponse:
     """Call a method of the Web API; returns its answer, raises what a refusal means."""
     name = method.__name__.replace("_", ".", 1)
     refused: _Answer
     with _Connection(name, is_seen=is_seen):
         try:
-            answer = method(**arguments)
+            return method(**arguments)
         except SlackApiError as error:
             refused = _read(error)
-        else:
-            return dict(answer.data) if isinstance(answer.data, dict) else {}
     _refuse(name, refused, is_seen=is_seen)
 
 

@@ -282,6 +282,31 @@ def test_no_recipients(text) -> None:
         check_recipient(text)
 
 
+def test_the_doctor_looks_at_token_and_scopes(metricpress, web_server) -> None:
+    slack_is = {
+        "SLACK_BOT_TOKEN": TOKEN,
+        "SLACK_API_BASE": f"http://127.0.0.1:{web_server.port}/api/",
+        "METRICPRESS_OUTBOX_ONLY": "1",
+    }
+
+    def found(**changed: str) -> dict[str, dict[str, str]]:
+        result = metricpress("doctor", "--json", env=slack_is | changed)
+        return {finding["check"]: finding for finding in json.loads(result.stdout)}
+
+    first = found()
+    assert first["Slack"] == {
+        "check": "Slack", "state": "fine", "detail": "metricpress in Gyms may post messages and files",
+        "remedy": "",
+    }  # fmt: skip
+    assert first["outbox"]["state"] == "remark"
+    web_server.behave("scopes", "chat:write")
+    assert found()["Slack"]["detail"] == "metricpress in Gyms lacks files:write"
+    refused = found(SLACK_BOT_TOKEN="xoxb-wrong")["Slack"]
+    assert refused["state"] == "broken"
+    assert "invalid_auth" in refused["detail"]
+    assert not posted(web_server)
+
+
 def test_the_outbox_takes_it_when_nothing_may_go_out(tmp_path, make_parcel) -> None:
     settings = Settings(home=tmp_path, output_dir=tmp_path, slack_bot_token=TOKEN, outbox_only=True)
     with open_channel("slack", settings) as channel:

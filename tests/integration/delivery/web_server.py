@@ -17,6 +17,8 @@ the first line of FOLDER/behave/<name>, taken away by the request; <name> is a m
     drip                         takes it, answers one byte at a time without an end
     huge CODE                    answers with a body without an end
     html                         200 with a page
+
+FOLDER/behave/scopes names the scopes of the bot's token, else it has what it needs.
 """
 
 from __future__ import annotations
@@ -54,6 +56,8 @@ class Slack:
             return {"ok": False, "error": "invalid_auth"}
         if method == "chat.postMessage":
             return self.post(json.loads(body))
+        if method == "auth.test":
+            return {"ok": True, "user": "metricpress", "team": "Gyms", "team_id": "T1", "bot_id": "B1"}
         if "form" not in content_type:  # these two do not read JSON
             return {"ok": False, "error": "invalid_arguments"}
         form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
@@ -193,7 +197,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def _do(self, answer: Any) -> None:
         if isinstance(answer, dict):
-            self.reply(200, json.dumps(answer).encode(), Content_Type="application/json")
+            scopes = self.server.folder / "behave" / "scopes"
+            granted = scopes.read_text() if scopes.exists() else "chat:write,files:write,chat:write.public"
+            body = json.dumps(answer).encode()
+            self.reply(200, body, Content_Type="application/json", X_OAuth_Scopes=granted)
         else:
             self.reply(200, answer.encode(), Content_Type="text/plain")
 
