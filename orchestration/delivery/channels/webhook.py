@@ -22,6 +22,7 @@ from standardwebhooks import Webhook
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
+from orchestration.delivery.channels.message import ATTACHED
 from orchestration.delivery.channels.outbound import (
     PRIVATE_HOSTS,
     Answer,
@@ -109,6 +110,8 @@ def headers(keys: Sequence[str], delivery_id: str, body: bytes) -> dict[str, str
 def payload(parcel: Parcel) -> bytes:
     """The body, the same in every attempt; its schema stands in docs/interfaces.md."""
     about = _about(parcel)
+    files = _files(parcel.attachments)
+    inside = all(file["content"] is not None for file in files)
     data: dict[str, Any] = {
         "tenant": about.tenant_id,
         "subscription": {"id": about.subscription_id, "name": about.subscription},
@@ -117,8 +120,8 @@ def payload(parcel: Parcel) -> bytes:
         "is_late": about.is_late,
         "data_version": about.data_version,
         "title": parcel.subject,
-        "text": parcel.text,
-        "files": _files(parcel.attachments),
+        "text": parcel.text if inside else parcel.text.replace(f"{ATTACHED}\n", ""),
+        "files": files,
     }
     envelope = {
         "type": "report.notice" if about.data_version is None else "report.delivered",

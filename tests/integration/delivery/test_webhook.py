@@ -94,8 +94,10 @@ def test_a_notice_says_that_data_are_missing(make_parcel) -> None:
 
 def test_large_files_are_named_only(make_parcel) -> None:
     large = Attachment("csv", "large.csv", "text/csv", b"x" * INLINE_BYTES)
-    parcel = make_parcel("https://h.example")
+    parcel = make_parcel("https://h.example", text="MRR: 7\nThe full report is attached.\n")
+    assert json.loads(payload(parcel))["data"]["text"] == parcel.text
     body = json.loads(payload(replace(parcel, attachments=(*parcel.attachments, large))))
+    assert body["data"]["text"] == "MRR: 7\n"
     jsonschema.validate(body, schema())
     assert [file["content"] for file in body["data"]["files"]] == [None, None]
     assert body["data"]["files"][1]["bytes"] == INLINE_BYTES
