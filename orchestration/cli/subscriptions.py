@@ -5,28 +5,42 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orchestration.cli.console import AsJson, Yes, confirm, print_json, print_table, remark
-from orchestration.cli.deliver import days_covered, moment_of
 from orchestration.cli.main import new_app
+from orchestration.cli.subscription_agenda import Key, OfTenant, explain, tell_next, when
+from orchestration.cli.subscription_files import export, import_file, print_changes
 from orchestration.errors import MetricpressError
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
     import psycopg
 
-    from orchestration.delivery.calendar import Schedule
     from orchestration.delivery.subscriptions import Subscription
 
 app = new_app(help="Who gets which report, when and how. SUBSCRIPTION is its name or its id.")
+app.command()(explain)
 
-Key = Annotated[str, typer.Argument(metavar="SUBSCRIPTION", help="Its name, its id, or how the id begins.")]
-OfTenant = Annotated[str | None, typer.Option("--tenant", help="Only of this tenant.")]
+To = typer.Option(help="Mail address, Slack channel, webhook URL or folder; once for each.")
+At = typer.Option("--time", metavar="HH:MM", help="Local time.")
+Days = typer.Option(metavar="DAYS", help="mon,wed or weekdays; monthly: 1,15,31. Default: as it falls.")
+Timezone = typer.Option(help="IANA name; default the tenant's.")
+StartsOn = typer.Option(metavar="DATE", help="No report before it; default today.")
+Branch = typer.Option(help="Only this branch.")
+Param = typer.Option(metavar="NAME=VALUE", help="Of the report.")
+Formats = typer.Option("--format", metavar="FORMATS", help="pdf,html")
+Method = typer.Option(help="email, slack, webhook or file.")
+Locale = typer.Option(help="en, de, pt_PT ...; default the tenant's.")
+Misfire = typer.Option(help="catch_up (send the newest missed report, marked late) or skip.")
+MaxLateness = typer.Option(metavar="HOURS", help="Later than that is missed; data are waited for so long.")
+WhenIncomplete = typer.Option(help="After that: notice (tell that data are incomplete) or hold.")
+Owner = typer.Option(help="Mail address of who is told when a delivery fails; default the operator.")
+Holidays = typer.Option(metavar="CALENDAR", help="DE, DE-BY, US-NY, XNYS ...")
+HolidayRule = typer.Option(help="On a holiday: skip, before or after.")
 
 
 @app.command()
@@ -34,26 +48,24 @@ def add(
     *,
     tenant: Annotated[str, typer.Option(help="Whose figures.")],
     report: Annotated[str, typer.Option(help="executive, lead_performance, ...")],
-    to: Annotated[list[str], typer.Option(help="A mail address (file: a folder); once for each.")],
+    to: Annotated[list[str], To],
     frequency: Annotated[str, typer.Option(help="daily, weekly or monthly.")] = "daily",
-    at: Annotated[str, typer.Option("--time", metavar="HH:MM", help="Local time.")] = "09:00",
-    days: Annotated[
-        str, typer.Option(metavar="DAYS", help="mon,wed or weekdays; monthly: 1,15,31. Default: as it falls.")
-    ] = "",
-    timezone: Annotated[str | None, typer.Option(help="IANA name; default the tenant's.")] = None,
+    at: Annotated[str, At] = "09:00",
+    days: Annotated[str, Days] = "",
+    timezone: Annotated[str | None, Timezone] = None,
+    holidays: Annotated[str | None, Holidays] = None,
+    holiday_rule: Annotated[str | None, HolidayRule] = None,
     name: Annotated[str | None, typer.Option(help="Default: report and frequency.")] = None,
-    starts_on: Annotated[
-        str | None, typer.Option(metavar="DATE", help="No report before it; default today.")
-    ] = None,
-    branch: Annotated[str | None, typer.Option(help="Only this branch.")] = None,
-    param: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Of the report.")] = None,
-    formats: Annotated[str, typer.Option("--format", metavar="FORMATS", help="pdf,html")] = "pdf",
-    method: Annotated[str, typer.Option(help="email or file.")] = "email",
-    locale: Annotated[str | None, typer.Option(help="en, de, pt_PT ...; default the tenant's.")] = None,
-    misfire: Annotated[
-        str, typer.Option(help="catch_up (send the newest missed report, marked late) or skip.")
-    ] = "catch_up",
-    max_lateness: Annotated[float, typer.Option(metavar="HOURS", help="Later than that is missed.")] = 24,
+    starts_on: Annotated[str | None, StartsOn] = None,
+    branch: Annotated[str | None, Branch] = None,
+    param: Annotated[list[str] | None, Param] = None,
+    formats: Annotated[str, Formats] = "pdf",
+    method: Annotated[str, Method] = "email",
+    locale: Annotated[str | None, Locale] = None,
+    misfire: Annotated[str, Misfire] = "catch_up",
+    max_lateness: Annotated[float, MaxLateness] = 24,
+    when_incomplete: Annotated[str, WhenIncomplete] = "notice",
+    owner: Annotated[str | None, Owner] = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a subscription; everything is checked before it is stored."""
@@ -62,7 +74,7 @@ def add(
 
     wanted = Subscription(
         tenant_id=tenant,
-        name=name or f"{report} {frequency}",
+        name=f"{report} {frequency}" if name is None else name,
         report=report,
         frequency=frequency,  # type: ignore[arg-type]  # checked by `add`
         recipients=to,
@@ -76,17 +88,95 @@ def add(
         delivery_method=method,
         locale=locale,
         misfire_policy=misfire,
-        max_lateness=timedelta(hours=max_lateness),
+        max_lateness=_hours(max_lateness),
+        holiday_calendar=holidays,
+        holiday_rule=holiday_rule,
+        when_incomplete=when_incomplete,
+        owner=owner,
     )
     settings = Settings.from_env()
     with _connection(settings) as conn:
-        stored = store(conn, wanted, settings.template_dir)
-        schedule, stops_at = _schedule(conn, stored)
-    if as_json:
-        print_json(_plain(stored))
-        return
-    print(f'Subscription "{stored.name}" of tenant {stored.tenant_id} added: {stored.subscription_id}')
-    _tell_next(schedule, stops_at)
+        stored = store(conn, wanted, settings.template_dir, private_hosts=settings.webhook_private_hosts)
+        if as_json:
+            print_json(_plain(stored))
+            return
+        print(f'Subscription "{stored.name}" of tenant {stored.tenant_id} added: {stored.subscription_id}')
+        tell_next(conn, stored)
+
+
+@app.command()
+def edit(
+    key: Key,
+    *,
+    of_tenant: OfTenant = None,
+    report: Annotated[str | None, typer.Option(help="Another report.")] = None,
+    to: Annotated[list[str] | None, To] = None,
+    frequency: Annotated[str | None, typer.Option(help="daily, weekly or monthly.")] = None,
+    at: Annotated[str | None, At] = None,
+    days: Annotated[str | None, Days] = None,
+    timezone: Annotated[str | None, Timezone] = None,
+    holidays: Annotated[str | None, Holidays] = None,
+    holiday_rule: Annotated[str | None, HolidayRule] = None,
+    name: Annotated[str | None, typer.Option(help="Another name.")] = None,
+    starts_on: Annotated[str | None, StartsOn] = None,
+    branch: Annotated[str | None, Branch] = None,
+    param: Annotated[list[str] | None, Param] = None,
+    unset: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Take a parameter away.")] = None,
+    formats: Annotated[str | None, Formats] = None,
+    method: Annotated[str | None, Method] = None,
+    locale: Annotated[str | None, Locale] = None,
+    misfire: Annotated[str | None, Misfire] = None,
+    max_lateness: Annotated[float | None, MaxLateness] = None,
+    when_incomplete: Annotated[str | None, WhenIncomplete] = None,
+    owner: Annotated[str | None, Owner] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what is given and nothing else; the word `none` takes a value away.
+
+    Recipients given replace all. What is planned stays planned; a new calendar begins today.
+    """
+    from orchestration.delivery.subscription_changes import edit as change
+    from orchestration.delivery.subscriptions import find
+
+    changes = _changes(
+        report=report,
+        recipients=to,
+        frequency=frequency,
+        delivery_time=None if at is None else _time_from(at),
+        delivery_days=None if days is None else () if days == "none" else _split(days),
+        name=name,
+        starts_on=None if starts_on is None else _date_from(starts_on, "--starts-on"),
+        formats=None if formats is None else _split(formats),
+        delivery_method=method,
+        misfire_policy=misfire,
+        max_lateness=None if max_lateness is None else _hours(max_lateness),
+        when_incomplete=when_incomplete,
+        timezone=timezone,
+        holiday_calendar=holidays,
+        holiday_rule="none" if holidays == "none" else holiday_rule,
+        branch_id=branch,
+        locale=locale,
+        owner=owner,
+    )
+    settings = Settings.from_env()
+    with _connection(settings) as conn:
+        before = find(conn, key, of_tenant)
+        if param or unset:
+            kept = {k: v for k, v in before.parameters.items() if k not in (unset or ())}
+            changes["parameters"] = kept | dict(_parameter(text) for text in param or ())
+        after, told = change(
+            conn, before, changes, settings.template_dir, private_hosts=settings.webhook_private_hosts
+        )
+        if as_json:
+            print_json(_plain(after) | {"changes": [vars(one) for one in told]})
+            return
+        if not told:
+            remark("Nothing changed.")
+            return
+        print(f'Subscription "{after.name}" of tenant {after.tenant_id} changed:')
+        print_changes(told)
+        if after.is_active:
+            tell_next(conn, after)
 
 
 @app.command("list")
@@ -98,10 +188,10 @@ def list_subscriptions(tenant: OfTenant = None, as_json: AsJson = False) -> None
     with _connection(Settings.from_env()) as conn:
         if tenant is not None:
             require_tenant(conn, tenant)
-        rows = [_plain(subscription) for subscription in listed(conn, tenant)]
-    for row in rows:
-        row["when"] = _when(row)
-        row["active"] = row["is_active"]
+        rows = [
+            _plain(subscription) | {"when": when(subscription), "active": subscription.is_active}
+            for subscription in listed(conn, tenant)
+        ]
     columns = ("tenant_id", "name", "when", "recipients", "active")
     empty = "There is no subscription yet. Add one: metricpress subscriptions add --help"
     print_table(rows, columns, as_json=as_json, empty=empty)
@@ -114,20 +204,19 @@ def show(key: Key, tenant: OfTenant = None, as_json: AsJson = False) -> None:
 
     with _connection(Settings.from_env()) as conn:
         subscription = find(conn, key, tenant)
-        schedule, stops_at = _schedule(conn, subscription)
-    if as_json:
-        print_json(_plain(subscription))
-        return
-    rows = [{"field": field, "value": value} for field, value in _plain(subscription).items()]
-    print_table([row for row in rows if row["value"] not in (None, [], {})], ("field", "value"))
-    if subscription.is_active:
-        _tell_next(schedule, stops_at)
-    else:
-        remark("Paused: nothing is sent. metricpress subscriptions resume")
+        if as_json:
+            print_json(_plain(subscription))
+            return
+        rows = [{"field": field, "value": value} for field, value in _plain(subscription).items()]
+        print_table([row for row in rows if row["value"] not in (None, [], {})], ("field", "value"))
+        if subscription.is_active:
+            tell_next(conn, subscription)
+        else:
+            remark("Paused: nothing is sent. metricpress subscriptions resume")
 
 
 @app.command()
-def pause(key: Key, tenant: OfTenant = None) -> None:
+def pause(key: Key, tenant: OfTenant = None, as_json: AsJson = False) -> None:
     """Send nothing until it is resumed."""
     from orchestration.delivery.subscriptions import find
     from orchestration.delivery.subscriptions import pause as pause_it
@@ -135,11 +224,12 @@ def pause(key: Key, tenant: OfTenant = None) -> None:
     with _connection(Settings.from_env()) as conn:
         subscription = find(conn, key, tenant)
         pause_it(conn, subscription)
-    print(f'Subscription "{subscription.name}" paused.')
+        paused = find(conn, str(subscription.subscription_id))
+    print_json(_plain(paused)) if as_json else print(f'Subscription "{paused.name}" paused.')
 
 
 @app.command()
-def resume(key: Key, tenant: OfTenant = None) -> None:
+def resume(key: Key, tenant: OfTenant = None, as_json: AsJson = False) -> None:
     """Go on from today; reports of the pause are not sent afterwards."""
     from orchestration.delivery.subscriptions import find
     from orchestration.delivery.subscriptions import resume as resume_it
@@ -147,13 +237,15 @@ def resume(key: Key, tenant: OfTenant = None) -> None:
     with _connection(Settings.from_env()) as conn:
         resume_it(conn, find(conn, key, tenant))
         subscription = find(conn, key, tenant)
-        schedule, stops_at = _schedule(conn, subscription)
-    print(f'Subscription "{subscription.name}" resumed.')
-    _tell_next(schedule, stops_at)
+        if as_json:
+            print_json(_plain(subscription))
+            return
+        print(f'Subscription "{subscription.name}" resumed.')
+        tell_next(conn, subscription)
 
 
 @app.command()
-def delete(key: Key, tenant: OfTenant = None, yes: Yes = False) -> None:
+def delete(key: Key, tenant: OfTenant = None, yes: Yes = False, as_json: AsJson = False) -> None:
     """Delete a subscription; the ledger of what it sent is kept."""
     from orchestration.delivery.subscriptions import delete as delete_it
     from orchestration.delivery.subscriptions import find
@@ -162,49 +254,11 @@ def delete(key: Key, tenant: OfTenant = None, yes: Yes = False) -> None:
         subscription = find(conn, key, tenant)
         confirm(f'Delete the subscription "{subscription.name}" of {subscription.tenant_id}?', yes)
         delete_it(conn, subscription)
-    print(f'Subscription "{subscription.name}" deleted.')
+    print_json(_plain(subscription)) if as_json else print(f'Subscription "{subscription.name}" deleted.')
 
 
-@app.command()
-def explain(
-    key: Key,
-    tenant: OfTenant = None,
-    count: Annotated[int, typer.Option(min=1, max=366, help="How many.")] = 10,
-    after: Annotated[str | None, typer.Option(metavar="MOMENT", help="Later than this; default now.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Tell the next due times, in local time and UTC, the days each covers, and why."""
-    from orchestration.delivery.calendar import peculiarity, upcoming
-    from orchestration.delivery.subscriptions import find
-
-    with _connection(Settings.from_env()) as conn:
-        subscription = find(conn, key, tenant)
-        schedule, stops_at = _schedule(conn, subscription)
-    start = moment_of(after)
-    rows = [
-        {
-            "local_date": due.local_date,
-            "due": f"{due.due_at.astimezone(schedule.timezone):%a %Y-%m-%d %H:%M}",
-            "utc": f"{due.due_at:%m-%d %H:%M}",
-            "covers": days_covered(due.period_start, due.period_end),
-            "due_at": due.due_at,
-            "period_start": due.period_start,
-            "period_end": due.period_end,
-            "remark": peculiarity(schedule, due),
-        }
-        for due in upcoming(schedule, start, count)
-        if stops_at is None or due.due_at <= stops_at
-    ]
-    if as_json:
-        print_json(rows)
-        return
-    print(f"{_when(_plain(subscription))} on the clock of {schedule.timezone.key}.")
-    if schedule.timezone.key != schedule.tenant_timezone.key:
-        print(f"It is about whole days of the tenant, of {schedule.tenant_timezone.key}.")
-    columns = ("due", "utc", "covers", *(("remark",) if any(row["remark"] for row in rows) else ()))
-    print_table(rows, columns, empty=f"Nothing: the tenant's history ends on {stops_at}.")
-    if not subscription.is_active:
-        remark("Paused: none of these is sent before it is resumed.")
+app.command("import")(import_file)
+app.command()(export)
 
 
 @contextmanager
@@ -215,39 +269,26 @@ def _connection(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
         yield conn
 
 
-def _schedule(conn: psycopg.Connection[Any], subscription: Subscription) -> tuple[Schedule, datetime | None]:
-    """Its calendar, and the moment at which its tenant's history ends."""
-    from orchestration.delivery.subscriptions import schedule_of, tenant_of
-
-    tenant = tenant_of(conn, subscription.tenant_id)
-    return schedule_of(subscription, tenant.timezone, tenant.week_start), tenant.clock_stops_at
-
-
-def _tell_next(schedule: Schedule, stops_at: datetime | None) -> None:
-    from orchestration.delivery.calendar import due_between, upcoming
-
-    now = datetime.now(UTC)
-    until = min(now, stops_at) if stops_at else now
-    if due_between(schedule, None, until):
-        print("Its latest report is due already: metricpress deliver sends it.")
-    (following,) = upcoming(schedule, until, 1)
-    if stops_at is None or following.due_at <= stops_at:
-        print(
-            f"Next: {following.due_at.astimezone(schedule.timezone):%a %Y-%m-%d %H:%M} "
-            f"{schedule.timezone.key}, about {days_covered(following.period_start, following.period_end)}."
-        )
+def _changes(**given: Any) -> dict[str, Any]:
+    """The fields that were given; `none` takes the value of one away that may have none."""
+    optional = ("timezone", "holiday_calendar", "holiday_rule", "branch_id", "locale", "owner")
+    return {
+        field: None if field in optional and value == "none" else value
+        for field, value in given.items()
+        if value is not None
+    }
 
 
 def _plain(subscription: Subscription) -> dict[str, Any]:
-    plain = asdict(subscription)
-    plain["max_lateness_hours"] = plain.pop("max_lateness") / timedelta(hours=1)
-    plain["delivery_time"] = f"{subscription.delivery_time:%H:%M}"
-    return {"subscription_id": plain.pop("subscription_id")} | plain
+    from orchestration.delivery.subscription_changes import plain
+
+    told = plain(subscription)
+    return {"subscription_id": told.pop("subscription_id")} | told
 
 
-def _when(row: dict[str, Any]) -> str:
-    days = ", ".join(row["delivery_days"])
-    return f"{row['frequency']} {row['delivery_time']}" + (f" ({days})" if days else "")
+def _hours(value: float) -> timedelta:
+    """A number of hours; more than fits is refused as too many by the checks."""
+    return timedelta(hours=max(-1e6, min(1e6, value)))
 
 
 def _split(text: str) -> tuple[str, ...]:

@@ -147,17 +147,10 @@ def plan(conn: Connection, now: datetime, tenant: str | None = None) -> tuple[in
 def close_calendar(conn: Connection, subscription: Subscription, before: date, now: datetime) -> int:
     """Plan what the subscription's calendar asks for up to `now`, and all of dates before `before`.
 
-    For the moment at which a calendar ends: what it promised is kept, in the caller's transaction.
-    Returns how many occurrences are new and to be sent.
+    For the moment at which a calendar ends: what it promised is kept, in the caller's transaction, which
+    holds the subscription's lock (subscriptions.reread). Returns how many occurrences are new and to be sent.
     """
     key = (subscription.tenant_id, subscription.subscription_id)
-    conn.execute(
-        """
-        select from reporting.report_planning
-        where tenant_id = %s and subscription_id = %s for update
-        """,
-        key,
-    )
     columns: dict[str, list[Any]] = {name: [] for name in _WRITE_COLUMNS}
     for ordered in _read(conn, [key]):
         _plan_one(columns, ordered, _Forecasts(now, before))
@@ -293,3 +286,30 @@ def _append(
         )  # fmt: skip
         for name, value in zip(_WRITE_COLUMNS, values, strict=True):
             columns[name].append(value)
+
+
+def last_planned(conn: Connection, subscription: Subscription) -> Planned | None:
+    """The last scheduled occurrence of the subscription by its local date."""
+    row = conn.execute(
+        """
+        select local_date, report_period_start, report_period_end from reporting.report_occurrences
+        where tenant_id = %s and subscription_id = %s and origin = 'schedule'
+        order by local_date desc limit 1
+        """,
+        (subscription.tenant_id, subscription.subscription_id),
+    ).fetchone()
+    return Planned(*row) if row else None
+
+
+def planned_after(conn: Connection, subscription: Subscription, after: datetime) -> list[Due]:
+    """What is planned already and due later than `after`: reports that a holiday moved."""
+    rows = conn.execute(
+        """
+        select local_date, due_at, report_period_start, report_period_end from reporting.report_occurrences
+        where tenant_id = %s and subscription_id = %s and origin = 'schedule' and state = 'pending'
+            and due_at > %s
+        order by due_at, local_date
+        """,
+        (subscription.tenant_id, subscription.subscription_id, after),
+    ).fetchall()
+    return [Due(*row) for row in rows]

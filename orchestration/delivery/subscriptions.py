@@ -195,6 +195,29 @@ def find(conn: Connection, key: str, tenant: str | None = None) -> Subscription:
     )
 
 
+def reread(conn: Connection, subscription: Subscription) -> Subscription:
+    """The row as it is now, locked against other changes until the transaction ends."""
+    key = (subscription.tenant_id, subscription.subscription_id)
+    # The planner locks this row; a change takes it first, so that neither waits for the other twice.
+    conn.execute(
+        "select from reporting.report_planning where tenant_id = %s and subscription_id = %s for update", key
+    )
+    with conn.cursor(row_factory=class_row(Subscription)) as cursor:
+        found = cursor.execute(
+            f"""
+            select {COLUMNS} from reporting.report_subscriptions as s
+            where s.tenant_id = %s and s.subscription_id = %s and s.deleted_at is null for update
+            """,
+            key,
+        ).fetchone()
+    if found is None:
+        raise MetricpressError(
+            f'the subscription "{subscription.name}" was deleted meanwhile',
+            remedy="See: metricpress subscriptions list",
+        )
+    return found
+
+
 def pause(conn: Connection, subscription: Subscription) -> None:
     """Nothing is planned or sent until it is resumed; what was planned before waits."""
     _update(conn, subscription, "is_active = false")

@@ -98,11 +98,10 @@ def report_type(name: str, template_dir: Path | None) -> ReportType:
 
 
 def check_parameters(report: ReportType, parameters: Mapping[str, Any]) -> None:
-    """Refuse parameters that break the report's schema, naming the first that does."""
+    """Refuse parameters that break the report's schema, naming the JSON path of the first that does."""
     errors = sorted(Draft202012Validator(report.schema).iter_errors(dict(parameters)), key=str)
     if errors:
-        where = ".".join(str(part) for part in errors[0].absolute_path) or "parameters"
         raise MetricpressError(
-            f"report {report.name}: {where}: {errors[0].message}",
+            f"report {report.name}: parameters {errors[0].json_path}: {errors[0].message}",
             remedy=f"see report_templates/{report.name}/parameters.schema.json",
         )
