@@ -44,4 +44,11 @@ class PartialFailure(TransientFailure):
 
 
 class UnknownOutcome(DeliveryFailure):
-    """All was handed over and no answer came: it may have arrived, so nothing sends it again unasked."""
+    """All was handed over and no answer came: it may have arrived, so nothing sends it again unasked.
+
+    `progress` (JSON): what was surely done before, and a person's request to send again need not repeat.
+    """
+
+    def __init__(self, message: str, *, progress: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.progress = progress

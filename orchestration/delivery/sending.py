@@ -121,7 +121,7 @@ class Sender:
                 message = message if again else f"{message}; {GIVEN_UP}"
                 return Settlement(delivery, "failed", "transient", message, again, progress)
             case UnknownOutcome():
-                return Settlement(delivery, "unknown", message=message)
+                return Settlement(delivery, "unknown", message=message, progress=failure.progress)
         raise AssertionError(f"{type(failure).__name__} is no known kind of failure")
 
     def _parcel(self, promise: Promise, delivery: Delivery) -> Parcel | DeliveryFailure:

@@ -249,7 +249,8 @@ class _Rest:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, UnknownOutcome):
-            raise UnknownOutcome(f"the message is posted, its files may be: {error}") from error
+            message = f"the message is posted, its files may be: {error}"
+            raise UnknownOutcome(message, progress=self.place) from error
         if isinstance(error, DeliveryFailure):
             wait = error.retry_after if isinstance(error, TransientFailure) else None
             raise PartialFailure(

@@ -172,6 +172,7 @@ def test_an_unclear_end_of_the_files_is_unknown(slack, web_server, make_parcel, 
     failure = failure_of(slack, make_parcel("#general"))
     assert type(failure) is UnknownOutcome
     assert "the message is posted, its files may be" in str(failure)
+    assert set(failure.progress) == {"channel", "ts"}
 
 
 @pytest.mark.parametrize("behaviour", ["status 429 9", "status 503", "error not_in_channel"])

@@ -82,6 +82,15 @@ def test_only_the_files_are_done_again(online, web_server) -> None:
     assert ledger(online)["#board"]["progress"] is None
 
 
+def test_files_that_may_be_there_are_left_to_a_person(online, web_server) -> None:
+    subscribe(online, "slack", "#board")
+    web_server.behave("files.completeUploadExternal", "drop")
+    (unknown,) = dispatch(online.settings, NOON).unknown
+    assert "its files may be" in unknown.reason
+    (message,) = web_server.taken("chat.postMessage")
+    assert ledger(online)["#board"]["progress"]["ts"] == message["answer"]["ts"]
+
+
 def test_an_archived_channel_is_suppressed_and_one_that_was_not_found_is_not(online, web_server) -> None:
     subscribe(online, "slack", "#board", "#general")
     web_server.behave("chat.postMessage", "error is_archived", "error channel_not_found")
