@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from email.errors import HeaderParseError
-from email.headerregistry import Address
 
 from orchestration.delivery.channels import check_recipient
+from orchestration.delivery.channels.message import is_address
 from orchestration.errors import MetricpressError
 
 
@@ -57,11 +56,8 @@ def domain_allowed(recipient: str, allowed_domains: Sequence[str] | None) -> boo
 
 def check_address(text: str) -> None:
     """Refuse what is not a plain mail address."""
-    try:
-        address = Address(addr_spec=text)
-        labels = address.domain.encode("idna").decode().split(".")
-        usable = text.isascii() and len(text) <= 254 and bool(address.username) and all(labels)
-    except (HeaderParseError, ValueError, IndexError):
-        usable = False
-    if not usable or any(letter.isspace() for letter in text):
-        raise MetricpressError(f"{text!r} is not a mail address", remedy="Write name@example.com.")
+    if not is_address(text):
+        raise MetricpressError(
+            f"{text!r} is not a mail address",
+            remedy="Write name@example.com; a domain beyond ASCII is written as xn--...",
+        )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import unquote
 
 import pytest
 
+from orchestration.delivery import suppressions
 from orchestration.delivery.channels.smtp import SmtpServer
 from orchestration.delivery.service import dispatch
 from orchestration.errors import MetricpressError
@@ -72,6 +74,41 @@ def test_each_recipient_has_an_outcome_of_its_own(warehouse, mail_server) -> Non
     ]  # fmt: skip
     assert {outcome.attempts for outcome in later.failed} == {2}
     assert mail_server.recipients() == ["a@gym.example", "drop@gym.example", "z@gym.example"]
+
+
+def test_a_mailbox_that_is_gone_is_written_to_no_more_and_nothing_else_is(warehouse, mail_server) -> None:
+    warehouse.add_tenant("gym")
+    names = ("reject550", "rcpt-550-5.7.1", "rcpt-552-5.2.2", "data550", "busy450", "a")
+    warehouse.subscribe("gym", *(f"{name}@gym.example" for name in names))
+    dispatch(warehouse.settings, NOON)
+    (gone,) = suppressions.listed(warehouse.conn)
+    assert (gone.recipient, gone.source, gone.subscription) == ("reject550@gym.example", "bounce", None)
+    assert "550 5.1.1 no such mailbox" in gone.reason
+    warehouse.conn.execute("update marts.tenants set complete_date = '2026-11-20'")
+    tomorrow = dispatch(warehouse.settings, NOON + timedelta(days=1)).outcomes
+    assert {one.recipient for one in tomorrow if one.delivery_status == "skipped"} == {gone.recipient}
+
+
+def test_a_report_can_be_unsubscribed_by_the_mail_it_came_in(warehouse, mail_server, metricpress) -> None:
+    key = "k" * 40
+    warehouse.settings = replace(
+        warehouse.settings, signing_keys=(key,), unsubscribe_address="leave@mp.example"
+    )
+    warehouse.add_tenant("gym")
+    first = warehouse.subscribe("gym", "ceo@gym.example", "cfo@gym.example", name="first")
+    warehouse.subscribe("gym", "ceo@gym.example", name="second")
+    dispatch(warehouse.settings, NOON)
+    (mail,) = (
+        one
+        for one in mail_server.messages()
+        if one["To"] == "ceo@gym.example" and '"first"' in one.get_body(("plain",)).get_content()
+    )
+    answer = unquote(mail["List-Unsubscribe"].strip("<>").partition("?subject=")[2])
+    env = {"METRICPRESS_SIGNING_KEY": key}
+    done = metricpress("suppressions", "unsubscribe", stdin=f"Subject: {answer}\n\n", env=env)
+    assert done.returncode == 0, done.stderr
+    (only,) = suppressions.listed(warehouse.conn)
+    assert (only.recipient, only.subscription_id) == ("ceo@gym.example", first.subscription_id)
 
 
 def test_a_server_that_comes_back(warehouse, mail_server, start_mail_server) -> None:
