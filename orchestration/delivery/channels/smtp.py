@@ -11,6 +11,7 @@ import re
 import smtplib
 import socket
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -186,10 +187,13 @@ class SmtpChannel:
     def _envelope(self, recipient: str) -> None:
         connection = self._connected()
         sender = self.composer.envelope_sender
+        replies: list[Reply] = []
         try:
-            mail, rcpt = _converse(connection, f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>")
+            _converse(connection, (f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>"), replies)
         except (smtplib.SMTPException, OSError) as error:
-            raise self._broken_off(error) from error
+            # Silence to RCPT may be about this recipient; to MAIL it is not.
+            raise self._broken_off(error, is_about_all=not replies) from error
+        mail, rcpt = replies
         if not _is_fine(mail):
             raise self._refusal(mail, "MAIL FROM", _BrokenOff if mail[0] == 421 else TransientFailure)
         if not _is_fine(rcpt):
@@ -201,17 +205,26 @@ class SmtpChannel:
     def _data(self) -> smtplib.SMTP:
         # Not in one go with the envelope: until here the parcel can be taken back.
         connection = self._connected()
+        replies: list[Reply] = []
         try:
-            (data,) = _converse(connection, "DATA")
+            _converse(connection, ("DATA",), replies)
         except (smtplib.SMTPException, OSError) as error:
-            raise self._broken_off(error) from error
+            raise self._broken_off(error, is_about_all=True) from error
+        (data,) = replies
         if data[0] != 354:
             raise self._refusal(data, "DATA", _BrokenOff if data[0] == 421 else TransientFailure)
         return connection
 
-    def _broken_off(self, error: Exception) -> _BrokenOff:
+    def _broken_off(self, error: Exception, *, is_about_all: bool) -> TransientFailure:
+        """A connection that ended may be made again at once; a server that is silent is not asked again."""
         self._drop()
-        return _BrokenOff(f"{self._place} broke off before the message: {_words(error)}")
+        message = f"{self._place} broke off before the message: {_words(error)}"
+        if not _timed_out(error):
+            return _BrokenOff(message)
+        silent = TransientFailure(message)
+        if is_about_all:
+            self._unreachable = silent
+        return silent
 
     def _text(self, connection: smtplib.SMTP, payload: bytes) -> None:
         # Sent apart from the final dot: when this breaks, the server cannot have taken the message.
@@ -232,6 +245,9 @@ class SmtpChannel:
             connection.sock.settimeout(self._command_seconds)
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
+            if _timed_out(error):
+                # Else each of the batch would wait as long, and become unknown too.
+                self._unreachable = TransientFailure(f"{self._place} gave no answer to the message before")
             raise UnknownOutcome(
                 f"{self._place} gave no answer after the whole message: {_words(error)}"
             ) from error
@@ -316,15 +332,14 @@ def is_gone(code: int, text: str) -> bool:
     return code in GONE_CODES and NOT_THE_MAILBOX.search(text) is None
 
 
-def _converse(connection: smtplib.SMTP, *commands: str) -> list[Reply]:
-    """Say commands and hear one reply to each; after a refusal the rest counts as refused alike.
+def _converse(connection: smtplib.SMTP, commands: Sequence[str], replies: list[Reply]) -> None:
+    """Say commands and add a reply to each; after a refusal the rest counts as refused alike.
 
     In one go where the server takes them so (RFC 2920), which spares a journey for each but the last.
     """
     pipelining = connection.has_extn("pipelining")
     if pipelining:
         connection.send("".join(f"{command}\r\n" for command in commands).encode("ascii"))
-    replies: list[Reply] = []
     for command in commands:
         refused = bool(replies) and replies[-1][0] >= 400
         if refused and (not pipelining or replies[-1][0] == 421):
@@ -333,7 +348,6 @@ def _converse(connection: smtplib.SMTP, *commands: str) -> list[Reply]:
         if not pipelining:
             connection.send(f"{command}\r\n".encode("ascii"))
         replies.append(_reply(connection))
-    return replies
 
 
 def _reply(connection: smtplib.SMTP) -> Reply:
@@ -346,6 +360,11 @@ def _reply(connection: smtplib.SMTP) -> Reply:
 
 def _is_fine(reply: Reply) -> bool:
     return 200 <= reply[0] < 300
+
+
+def _timed_out(error: Exception) -> bool:
+    """Whether the server was silent; smtplib tells of it as of a closed connection."""
+    return isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
 
 
 def _decoded(answer: bytes) -> str:

@@ -5,11 +5,12 @@
 Prints its port, then serves until standard input ends. What it does follows from the recipient's local part:
 reject550, busy450, gone421 (the answer to RCPT), data550, data451, data421 (the answer to the message), drop
 (accepts the message, closes without an answer), slow (answers after a second), cut (closes within the text),
-garbage (answers RCPT with nonsense), babble (accepts the message, answers with nonsense). `rcpt-550` or
-`rcpt-550-5.7.1` is answered so to RCPT, `data-552-5.3.4` to the message. All others are accepted.
+garbage (answers RCPT with nonsense), tarpit (answers RCPT after a second), mute (accepts the message, answers
+after five), babble (accepts the message, answers with nonsense). `rcpt-550`, `rcpt-550-5.7.1` are answered so
+to RCPT, `data-552-5.3.4` to the message. All others are accepted.
 
-Habits: pipelining (offers it), most=N (421 to the message after N on one connection), busy (421 instead of a
-greeting), sender550 (to MAIL).
+Habits: pipelining (offers it), most=N (421 to the message after N on one connection), hang (answers MAIL
+after five seconds), busy (421 instead of a greeting), sender550 (to MAIL).
 MAILBOX/connections counts logins.
 """
 
@@ -84,6 +85,8 @@ class Mailbox:
         return [*offers[:-1], "250-PIPELINING", offers[-1]] if "pipelining" in HABITS else offers
 
     async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        if "hang" in HABITS:
+            await asyncio.sleep(5)
         if "sender550" in HABITS:
             return "550 5.1.1 sender not known here"
         if session.taken >= MOST:
@@ -95,6 +98,8 @@ class Mailbox:
         return "250 OK"
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        if address.startswith("tarpit@"):
+            await asyncio.sleep(1)
         answer = answer_to("rcpt", address, AT_RCPT)
         if answer is None:
             envelope.rcpt_tos.append(address)
@@ -111,8 +116,8 @@ class Mailbox:
             return answer
         self.keep(session, envelope)
         session.taken += 1
-        if name == "slow":
-            await asyncio.sleep(1)
+        if name in ("slow", "mute"):
+            await asyncio.sleep(1 if name == "slow" else 5)
         if name == "drop":
             server.transport.abort()
         return answer or "250 2.0.0 kept"

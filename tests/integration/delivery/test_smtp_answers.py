@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -164,14 +165,36 @@ def test_a_connection_that_breaks_within_the_text(opened) -> None:
     assert server.recipients() == ["a@gym.example"]
 
 
-def test_a_slow_server_is_waited_for_and_a_silent_one_is_unknown(opened) -> None:
-    server, send = opened()
+def test_a_slow_server_is_waited_for(opened) -> None:
+    _, send = opened()
     assert send("slow") == "250 2.0.0 kept"
-    _, send = opened(answer_seconds=0.2)
-    failure = outcome(send, "slow")
+    assert send("tarpit") == "250 2.0.0 kept"
+
+
+@pytest.mark.parametrize("habits", [(), ("pipelining",)], ids=" ".join)
+def test_a_server_slow_for_one_recipient_costs_that_one(opened, habits) -> None:
+    server, send = opened(*habits, command_seconds=0.3)
+    send("a")
+    assert isinstance(outcome(send, "tarpit"), TransientFailure)
+    assert send("b") == "250 2.0.0 kept"
+    assert server.recipients() == ["a@gym.example", "b@gym.example"]
+    assert server.connections() == 2
+
+
+def test_a_server_that_hangs_costs_a_batch_one_wait(opened) -> None:
+    _, send = opened("hang", command_seconds=0.3)
+    began = time.monotonic()
+    assert all(isinstance(outcome(send, name), TransientFailure) for name in "abcdef")
+    assert time.monotonic() - began < 1.5
+
+
+def test_silence_after_the_text_makes_one_unknown_not_the_batch(opened) -> None:
+    server, send = opened(answer_seconds=0.3)
+    failure = outcome(send, "mute")
     assert isinstance(failure, UnknownOutcome)
     assert "timed out" in str(failure)
-    assert set(server.recipients()) == {"slow@gym.example"}
+    assert all(isinstance(outcome(send, name), TransientFailure) for name in "abc")
+    assert server.recipients() == ["mute@gym.example"]
 
 
 def test_a_server_that_is_gone_when_the_next_message_comes(opened, start_mail_server) -> None:
