@@ -83,9 +83,7 @@ class Ledger:
     def __init__(self, conn: Connection, reopen: Callable[[], Connection] | None = None) -> None:
         self.conn = conn
         self.reopen = reopen
-        row = conn.execute(
-            "select pg_backend_pid(), pg_advisory_lock(%s, pg_backend_pid())", (DISPATCHER_LOCKS,)
-        ).fetchone()
+        row = conn.execute(_BEGIN, (DISPATCHER_LOCKS,)).fetchone()
         assert row is not None
         self.process: int = row[0]
         #: Deliveries this dispatcher changed.
@@ -298,6 +296,14 @@ class Ledger:
         return [attempts for _, attempts in rows]
 
 
+#: A claim that a crash of the database forgets would be made again: a commit waits for the disk, also where
+#: the server is tuned not to.
+_BEGIN = """
+    select pg_backend_pid(), pg_advisory_lock(%s, pg_backend_pid()),
+        case current_setting('synchronous_commit')
+            when 'off' then set_config('synchronous_commit', 'on', false)
+        end
+"""
 #: Also over an `unknown` that another dispatcher assumed meanwhile.
 _SETTLE = """
     update reporting.report_deliveries as d set

@@ -45,7 +45,7 @@ FORKS.set_forkserver_preload(["pytest", dispatcher.__name__])
 
 _LEDGER = """
     select d.tenant_id, d.occurrence_id, s.name as subscription, o.local_date, d.recipient, d.attempt_group,
-        d.delivery_status, d.message_id, d.delivered_at, d.next_attempt_at, o.state,
+        d.kind, d.delivery_status, d.message_id, d.delivered_at, d.next_attempt_at, o.state,
         array(
             select f ->> 'sha256' from jsonb_array_elements(d.files) as f
             where f ->> 'format' in ('pdf', 'html', 'csv', 'xlsx', 'json')
@@ -187,6 +187,8 @@ class Post:
     server: FaultServer
     folder: Path
     dispatchers: list[Dispatcher] = field(default_factory=list)
+    #: Added to the environment of every dispatcher.
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def settings(self) -> Settings:
@@ -215,12 +217,16 @@ class Post:
 
     @property
     def environment(self) -> dict[str, str]:
-        return environment_of(self.settings) | {
-            "METRICPRESS_OUTPUT_DIR": str(self.settings.output_dir),
-            "METRICPRESS_SMTP_URL": self.settings.smtp_url or "",
-            "METRICPRESS_MAIL_FROM": self.settings.mail_from,
-            "RENDERINGS": str(self.settings.home / "renderings"),
-        }
+        return (
+            environment_of(self.settings)
+            | self.variables
+            | {
+                "METRICPRESS_OUTPUT_DIR": str(self.settings.output_dir),
+                "METRICPRESS_SMTP_URL": self.settings.smtp_url or "",
+                "METRICPRESS_MAIL_FROM": self.settings.mail_from,
+                "RENDERINGS": str(self.settings.home / "renderings"),
+            }
+        )
 
     def promise(self, *recipients: str, tenant: str = "gym", name: str = "daily", **more: Any) -> None:
         """A tenant with a daily report for these local parts, due today at 09:00 UTC."""
@@ -297,8 +303,17 @@ class Hold:
         )
         return [pid for (pid,) in rows]
 
-    def wait_until_reached(self) -> None:
+    def wait_until_reached(self, count: int = 1) -> None:
+        """Until one dispatcher stands here, and so many wait for it or beside it."""
         wait_until(self.standing)
+        wait_until(lambda: self._locked() >= count)
+
+    def _locked(self) -> int:
+        rows = self.conn.execute(
+            """select pid from pg_stat_activity where datname = current_database()
+                and application_name = 'metricpress deliver' and wait_event_type = 'Lock'"""
+        )
+        return len(rows.fetchall())
 
     def roll_back(self) -> None:
         """The statement never happened: its database process is ended."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -21,20 +22,36 @@ def promise_many(post: Post, tenants: int, recipients: str) -> None:
 
 
 @pytest.mark.parametrize("count", [2, 4])
-def test_at_once(post, count) -> None:
+def test_planning_and_rendering_at_once(post, count) -> None:
     """All plan, render and send the same 20 occurrences to 5 recipients each."""
     promise_many(post, 10, "abcde")
     with post.hold("report_occurrences", "insert") as hold:
         dispatchers = [post.start() for _ in range(count)]
         hold.wait_until_reached()
-        time.sleep(0.2)  # the others come to the same point, or a little before it
         hold.let_go()
         told = [dispatcher.end() for dispatcher in dispatchers]
+    assert sum(one["planned"] for one in told) == 20
     assert len(post.server.received()) == 100
     post.reconcile()
-    assert sum(one["planned"] for one in told) == 20
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_sending_at_once(post, count) -> None:
+    """100 rendered deliveries wait; all dispatchers stand at the first claim before one may have it."""
+    promise_many(post, 10, "abcde")
+    post.server.refuse()
+    post.dispatch()
+    post.server.accept()
+    with post.hold("report_deliveries", "update", "new.delivery_status = 'sending'") as hold:
+        dispatchers = [post.start(NOON + timedelta(minutes=5)) for _ in range(count)]
+        hold.wait_until_reached(count)
+        hold.let_go()
+        for dispatcher in dispatchers:
+            dispatcher.end()
     workers = post.warehouse.rows("select count(distinct claimed_by) as n from reporting.report_deliveries")
     assert workers[0]["n"] > 1, "one did all the work: this proved nothing"
+    assert len(post.server.received()) == 100
+    post.reconcile()
 
 
 def killed_at_random(post: Post, seed: int) -> None:

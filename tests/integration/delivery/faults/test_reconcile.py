@@ -39,6 +39,7 @@ def row(name: str, status: str) -> Row:
         local_date=DAY.date(),
         recipient=f"{name}@gym.example",
         attempt_group=1,
+        kind="report",
         delivery_status=status,
         message_id=f"<{name}@mp.example>",
         delivered_at=DAY if status == "sent" else None,
@@ -93,6 +94,7 @@ BREACHES: dict[str, Callable[[World], object]] = {
     "addressed to another": lambda w: w.received.__setitem__(
         0, replace(w.received[0], addressed_to="b@gym.example")
     ),
+    "figures in a notice": lambda w: w.edit(0, kind="notice"),
     "half a file": lambda w: w.received.__setitem__(0, replace(w.received[0], digests=frozenset({"ab"}))),
     "no file": lambda w: w.received.__setitem__(0, replace(w.received[0], digests=frozenset())),
     "two rows of one message": lambda w: w.edit(2, message_id="<a@mp.example>"),

@@ -62,7 +62,8 @@ def test_connection_lost_within_the_text(post) -> None:
     """The final dot never left: surely not taken, so it is sent again."""
     post.promise("a", "b", "c")
     post.server.fails({"step": "text", "to": "b", "do": "drop"})
-    post.dispatch(REPORT_BYTES="6000000", METRICPRESS_MAIL_MAX_MB="30")
+    post.variables = {"REPORT_BYTES": "6000000", "METRICPRESS_MAIL_MAX_MB": "30"}
+    post.dispatch()
     assert post.statuses() == {"a": "sent", "b": "failed", "c": "sent"}
     post.recover()
     assert set(post.statuses().values()) == {"sent"}
