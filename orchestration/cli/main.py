@@ -44,7 +44,8 @@ COMMANDS = {
         "orchestration.cli.suppressions",
         "Say who may not be written to; unsubscribe.",
     ),
-    "deliver": ("orchestration.cli.deliver", "Render and send the reports that are due."),
+    "deliver": ("orchestration.cli.deliver", "Send what is due, one report now, or what failed again."),
+    "deliveries": ("orchestration.cli.deliveries", "Tell what was sent to whom, and how it went."),
     "operator": ("orchestration.cli.operator", "Show what the operator is told: alerts, summary of a day."),
     "audit": ("orchestration.cli.audit", "Tell who changed, sent, exported or granted what."),
 }

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestration.cli.console import AsJson, print_json, print_table, remark
-from orchestration.cli.deliver import days_covered, moment_of
+from orchestration.cli.deliver import moment_of
+from orchestration.cli.deliveries import days_covered
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:

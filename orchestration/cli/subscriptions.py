@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, time, timedelta
@@ -12,6 +11,7 @@ import typer
 
 from orchestration.cli.console import AsJson, Yes, confirm, print_json, print_table, remark
 from orchestration.cli.main import new_app
+from orchestration.cli.on_demand import parameter_from
 from orchestration.cli.subscription_agenda import Key, OfTenant, explain, tell_next, when
 from orchestration.cli.subscription_files import export, import_file, print_changes
 from orchestration.errors import MetricpressError
@@ -83,7 +83,7 @@ def add(
         timezone=timezone,
         starts_on=_date_from(starts_on, "--starts-on") if starts_on else None,
         branch_id=branch,
-        parameters=dict(_parameter(text) for text in param or ()),
+        parameters=dict(parameter_from(text) for text in param or ()),
         formats=_split(formats),
         delivery_method=method,
         locale=locale,
@@ -163,7 +163,7 @@ def edit(
         before = find(conn, key, of_tenant)
         if param or unset:
             kept = {k: v for k, v in before.parameters.items() if k not in (unset or ())}
-            changes["parameters"] = kept | dict(_parameter(text) for text in param or ())
+            changes["parameters"] = kept | dict(parameter_from(text) for text in param or ())
         after, told = change(
             conn, before, changes, settings.template_dir, private_hosts=settings.webhook_private_hosts
         )
@@ -293,17 +293,6 @@ def _hours(value: float) -> timedelta:
 
 def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _parameter(text: str) -> tuple[str, Any]:
-    """`top=5` as a number, `title=All` as a text: the value is JSON where it reads as such."""
-    name, sign, value = text.partition("=")
-    if not sign or not name:
-        raise MetricpressError(f"{text!r} is no parameter", remedy="Write --param name=value.")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value
 
 
 def _time_from(text: str) -> time:

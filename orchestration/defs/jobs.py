@@ -15,7 +15,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
 
 from orchestration.defs.partitions import DAYS
-from orchestration.defs.reports import render_report
+from orchestration.defs.requests import render_report, send_again
 from orchestration.settings import Settings
 
 #: Runs of the five-minute refresh and of dispatches are of no interest later; days and backfills are kept.
@@ -35,6 +35,7 @@ class Jobs:
     report_dispatch: AssetJob
     observe_raw: AssetJob
     report_on_demand: dg.JobDefinition
+    resend_failed: dg.JobDefinition
     housekeeping: dg.JobDefinition
 
     def all(self) -> Sequence[dg.JobDefinition | AssetJob]:
@@ -72,14 +73,21 @@ def jobs_of(marts: dg.AssetsDefinition, reports: dg.AssetsDefinition, raw: dg.As
             description="Count the rows of the raw tables.",
         ),
         report_on_demand=report_on_demand,
+        resend_failed=resend_failed,
         housekeeping=housekeeping,
     )
 
 
-@dg.job(description="Render one report for one tenant and, with recipients, send it.")
+@dg.job(description="Render one report now, for any days, and send it where recipients are asked for.")
 def report_on_demand() -> None:
-    """One report by the form of the launchpad."""
+    """One report by the form of the launchpad: what `metricpress deliver preview` and `send` do."""
     render_report()
+
+
+@dg.job(description="Send again what failed, to those who did not get it: the same files and figures.")
+def resend_failed() -> None:
+    """What `metricpress deliver resend --failed-only` does."""
+    send_again()
 
 
 @dg.op

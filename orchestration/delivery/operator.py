@@ -185,7 +185,7 @@ def _in_words(thing: Thing, zone: ZoneInfo) -> Alert:
     subject, remedy = {
         "failed": (
             f"{name} failed for {thing.recipient}",
-            f"metricpress deliver show {key}; mend it, then: metricpress deliver resend {key}",
+            f"metricpress deliveries show {key}; mend it, then: metricpress deliver resend {key}",
         ),
         "unknown": (
             f"{name} may not have reached {thing.recipient}",
@@ -193,7 +193,7 @@ def _in_words(thing: Thing, zone: ZoneInfo) -> Alert:
         ),
         "held": (
             f"{name} is held back",
-            f"{mend} let it go: metricpress deliver list --tenant {thing.tenant_id} --status held,"
+            f"{mend} let it go: metricpress deliveries list --tenant {thing.tenant_id} --status held,"
             " deliver resend ID",
         ),
         "notified": (

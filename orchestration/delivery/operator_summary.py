@@ -145,7 +145,7 @@ class DaySummary:
         found = []
         if self.total("failed"):
             found.append(
-                "failed: metricpress deliver list --status failed, deliver show ID tells why;"
+                "failed: metricpress deliveries list --status failed; deliveries show ID tells why;"
                 " when it is mended: deliver resend ID"
             )
         if self.total("unknown"):

@@ -234,32 +234,6 @@ def _look_again(conn: Connection, looks: dict[tuple[str, UUID], datetime]) -> No
     )
 
 
-def ask(conn: Connection, subscription: Subscription, due: Due, now: datetime) -> str:
-    """Write an occurrence on demand for that date, due now; returns its id. It may repeat a scheduled one."""
-    row = conn.execute(
-        """
-        with asked as (
-            insert into reporting.report_occurrences (tenant_id, subscription_id, local_date,
-                report_period_start, report_period_end, due_at, give_up_at, origin)
-            values (%s, %s, %s, %s, %s, %s, %s, 'on_demand') returning tenant_id, occurrence_id
-        ),
-        promised as (
-            insert into reporting.report_deliveries (tenant_id, occurrence_id, channel, recipient)
-            select a.tenant_id, a.occurrence_id, %s, r.recipient
-            from asked as a cross join unnest(%s::text[]) as r (recipient)
-        )
-        select occurrence_id from asked
-        """,
-        (
-            subscription.tenant_id, subscription.subscription_id, due.local_date, due.period_start,
-            due.period_end, now, now + subscription.max_lateness, subscription.delivery_method,
-            list(subscription.recipients),
-        ),
-    ).fetchone()  # fmt: skip
-    assert row is not None
-    return str(row[0])
-
-
 def _append(
     columns: dict[str, list[Any]],
     subscription: Subscription,

@@ -25,6 +25,8 @@ DISPATCHER_LOCKS = 730_511
 RETRY_DUE = "d.delivery_status = 'failed' and d.next_attempt_at <= %(now)s"
 #: A dispatch may take it up now.
 WORK = f"(d.delivery_status in ('pending', 'ready') or {RETRY_DUE})"
+#: May go out: of an active subscription, or because a person asked for it.
+GOES = "(s.is_active or o.origin = 'on_demand' or d.requested_by is not null)"
 #: What still has something to come by itself; a held delivery waits for a person.
 OPEN = """(d.delivery_status in ('pending', 'rendering', 'ready', 'sending')
     or d.delivery_status = 'failed' and d.next_attempt_at is not null)"""
@@ -128,7 +130,7 @@ class Outcome:
 
 
 def promises(
-    conn: Connection, now: datetime, tenant: str | None = None, occurrence: str | None = None
+    conn: Connection, now: datetime, tenant: str | None = None, occurrences: Collection[UUID] | None = None
 ) -> list[Promise]:
     """Occurrences with something left to do now, oldest first within their tenant."""
     with conn.cursor(row_factory=class_row(Promise)) as cursor:
@@ -138,9 +140,9 @@ def promises(
                 s.name as subscription, s.report, coalesce(o.period_kind, s.frequency) as frequency,
                 o.local_date, o.report_period_start as period_start, o.report_period_end as period_end,
                 o.due_at, {GIVE_UP_AT} as give_up_at, s.max_lateness, s.when_incomplete, o.is_late, o.reason,
-                s.branch_id, coalesce(o.parameters, s.parameters) as parameters,
-                coalesce(o.formats, s.formats) as formats, coalesce(s.locale, c.locale, 'en') as locale,
-                d.needs_rendering
+                coalesce(o.branch_id, s.branch_id) as branch_id,
+                coalesce(o.parameters, s.parameters) as parameters, coalesce(o.formats, s.formats) as formats,
+                coalesce(o.locale, s.locale, c.locale, 'en') as locale, d.needs_rendering
             from reporting.report_occurrences as o
             join reporting.report_subscriptions as s using (tenant_id, subscription_id)
             left join raw.tenants as t using (tenant_id)
@@ -148,15 +150,14 @@ def promises(
             cross join lateral (
                 select bool_or(d.files = '[]') as needs_rendering
                 from reporting.report_deliveries as d
-                where d.tenant_id = o.tenant_id and d.occurrence_id = o.occurrence_id and {WORK}
+                where d.tenant_id = o.tenant_id and d.occurrence_id = o.occurrence_id and {WORK} and {GOES}
             ) as d
             where o.state = 'pending' and o.due_at <= %(now)s and d.needs_rendering is not null
-                and (s.is_active or o.origin = 'on_demand')
                 and (%(tenant)s::text is null or o.tenant_id = %(tenant)s)
-                and (%(occurrence)s::uuid is null or o.occurrence_id = %(occurrence)s)
+                and (%(occurrences)s::uuid[] is null or o.occurrence_id = any(%(occurrences)s))
             order by o.tenant_id, o.due_at, o.occurrence_id
             """,
-            {"now": now, "tenant": tenant, "occurrence": occurrence},
+            {"now": now, "tenant": tenant, "occurrences": _ids(occurrences)},
         ).fetchall()
 
 
@@ -172,7 +173,7 @@ def sendable(conn: Connection, batch: Sequence[Promise], now: datetime) -> list[
             join reporting.report_occurrences as o using (tenant_id, occurrence_id)
             join reporting.report_subscriptions as s using (tenant_id, subscription_id)
             join reporting.report_deliveries as d using (tenant_id, occurrence_id)
-            where (s.is_active or o.origin = 'on_demand') and d.files <> '[]'
+            where {GOES} and d.files <> '[]'
                 and (d.delivery_status = 'ready' or {RETRY_DUE})
             order by d.tenant_id, d.render_key, o.due_at, d.occurrence_id, d.channel, d.recipient
             """,
@@ -199,7 +200,7 @@ def has_loose_ends(conn: Connection, now: datetime, tenant: str | None = None) -
                 select from reporting.report_occurrences as o
                 join reporting.report_subscriptions as s using (tenant_id, subscription_id)
                 cross join lateral (
-                    select bool_or({OPEN}) as is_open,
+                    select bool_or({OPEN}) as is_open, bool_or({OPEN} and {GOES}) as goes,
                         bool_or(d.delivery_status = 'pending' or {RETRY_DUE} and d.files = '[]') as is_bare,
                         bool_or(d.delivery_status = 'ready' or {RETRY_DUE} and d.files <> '[]') as is_rendered
                     from reporting.report_deliveries as d
@@ -209,7 +210,7 @@ def has_loose_ends(conn: Connection, now: datetime, tenant: str | None = None) -
                     and (%(tenant)s::text is null or o.tenant_id = %(tenant)s)
                     and case
                         when not coalesce(d.is_open, false) then d.is_open is not null
-                        when s.is_active or o.origin = 'on_demand'
+                        when d.goes
                             then d.is_rendered or d.is_bare and {GIVE_UP_AT} <= %(now)s
                         else {GIVE_UP_AT} <= %(now)s
                     end
@@ -229,7 +230,7 @@ def waiting_periods(conn: Connection, now: datetime, tenant: str | None = None) 
         join reporting.report_subscriptions as s using (tenant_id, subscription_id)
         join reporting.report_deliveries as d using (tenant_id, occurrence_id)
         where o.state = 'pending' and o.due_at <= %(now)s and d.files = '[]' and {WORK}
-            and (s.is_active or o.origin = 'on_demand')
+            and {GOES}
             and (%(tenant)s::text is null or o.tenant_id = %(tenant)s)
         """,
         {"now": now, "tenant": tenant},
@@ -237,7 +238,11 @@ def waiting_periods(conn: Connection, now: datetime, tenant: str | None = None) 
 
 
 def outcomes(
-    conn: Connection, touched: Collection[UUID], now: datetime, tenant: str | None, occurrence: str | None
+    conn: Connection,
+    touched: Collection[UUID],
+    now: datetime,
+    tenant: str | None,
+    occurrences: Collection[UUID] | None,
 ) -> list[Outcome]:
     """The deliveries a dispatch touched, and those that are due and still open."""
     return _outcomes(
@@ -245,23 +250,35 @@ def outcomes(
         f"""
         d.delivery_id = any(%(touched)s) or ({OPEN} or d.delivery_status = 'held') and o.due_at <= %(now)s
             and (%(tenant)s::text is null or d.tenant_id = %(tenant)s)
-            and (%(occurrence)s::uuid is null or d.occurrence_id = %(occurrence)s)
+            and (%(occurrences)s::uuid[] is null or d.occurrence_id = any(%(occurrences)s))
         """,
-        {"touched": list(touched), "now": now, "tenant": tenant, "occurrence": occurrence},
+        {"touched": list(touched), "now": now, "tenant": tenant, "occurrences": _ids(occurrences)},
     )
 
 
+def _ids(given: Collection[UUID] | None) -> list[UUID] | None:
+    return None if given is None else list(given)
+
+
 def history(
-    conn: Connection, tenant: str | None = None, status: str | None = None, limit: int = 50
+    conn: Connection,
+    tenant: str | None = None,
+    status: str | None = None,
+    limit: int = 50,
+    *,
+    subscription: UUID | None = None,
+    since: datetime | None = None,
 ) -> list[Outcome]:
-    """The newest deliveries of the ledger, of one tenant or in one status."""
+    """The newest deliveries of the ledger: of one tenant or subscription, in one status, due since then."""
     return _outcomes(
         conn,
         """
         (%(tenant)s::text is null or d.tenant_id = %(tenant)s)
             and (%(status)s::text is null or d.delivery_status = %(status)s)
+            and (%(subscription)s::uuid is null or o.subscription_id = %(subscription)s)
+            and (%(since)s::timestamptz is null or o.due_at >= %(since)s)
         """,
-        {"tenant": tenant, "status": status, "limit": limit},
+        {"tenant": tenant, "status": status, "limit": limit, "subscription": subscription, "since": since},
         "order by o.due_at desc, d.created_at desc, d.recipient limit %(limit)s",
     )
 
@@ -273,6 +290,42 @@ def figures(conn: Connection, outcome: Outcome) -> dict[str, Any]:
         (outcome.tenant_id, outcome.delivery_id),
     ).fetchone()
     return dict(row[0]) if row and row[0] else {}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One request to bring a report to a recipient: the schedule's first, then those of people."""
+
+    delivery_id: UUID
+    attempt_group: int
+    kind: str
+    delivery_status: str
+    attempts: int
+    requested_by: str | None
+    created_at: datetime
+    claimed_at: datetime | None
+    delivered_at: datetime | None
+    next_attempt_at: datetime | None
+    updated_at: datetime
+    error_message: str | None
+    files_removed_at: datetime | None
+
+
+def stages(conn: Connection, outcome: Outcome) -> list[Stage]:
+    """Everything that was done to bring that report to that recipient, oldest first."""
+    with conn.cursor(row_factory=class_row(Stage)) as cursor:
+        return cursor.execute(
+            """
+            select n.delivery_id, n.attempt_group, n.kind, n.delivery_status, n.attempts, n.requested_by,
+                n.created_at, n.claimed_at, n.delivered_at, n.next_attempt_at, n.updated_at, n.error_message,
+                n.files_removed_at
+            from reporting.report_deliveries as d
+            join reporting.report_deliveries as n using (tenant_id, occurrence_id, channel, recipient)
+            where d.tenant_id = %s and d.delivery_id = %s
+            order by n.attempt_group
+            """,
+            (outcome.tenant_id, outcome.delivery_id),
+        ).fetchall()
 
 
 def lookup(conn: Connection, key: str) -> list[Outcome]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -66,17 +66,17 @@ def dispatch(
     tenant: str | None = None,
     progress: Progress | None = None,
     *,
-    occurrence: str | None = None,
+    occurrences: Collection[UUID] | None = None,
 ) -> DispatchResult:
     """Plan, render and send what is due at `now` (default: the present), for one tenant or all.
 
-    With `occurrence` only that one is worked on and nothing is planned. What fails or waits is in the result;
+    With `occurrences` only those are worked on and nothing is planned. What fails or waits is in the result;
     raises MetricpressError only when nothing more can be done at all (database, settings).
     """
     clock = _clock(now or datetime.now(UTC))
     try:
         with connect(settings, "pipeline", autocommit=True, application_name="metricpress deliver") as conn:
-            return _dispatched(conn, settings, clock, tenant, progress, occurrence)
+            return _dispatched(conn, settings, clock, tenant, progress, occurrences)
     except LOST as error:
         raise MetricpressError(
             f"the dispatch lost its database: {' '.join(str(error).split())}",
@@ -91,25 +91,25 @@ def _dispatched(
     clock: Callable[[], datetime],
     tenant: str | None,
     progress: Progress | None,
-    occurrence: str | None,
+    occurrences: Collection[UUID] | None,
 ) -> DispatchResult:
     now = clock()
     book = Ledger(conn, lambda: connect(settings, "pipeline", application_name="metricpress deliver"))
     book.touched |= upkeep.recover(conn)
     planned = 0
     problems: list[Problem] = []
-    if occurrence is None:
+    if occurrences is None:
         planned, problems = plan(conn, now, tenant)
         book.touched |= upkeep.drop_missed(conn, now, tenant)
     upkeep.close_occurrences(conn)
-    promises = records.promises(conn, now, tenant, occurrence)
+    promises = records.promises(conn, now, tenant, occurrences)
     places: dict[UUID, str] = {}
     if promises:
         with ExitStack() as stack:
             sender = Sender(settings, book, clock, stack)
             _Dispatch(settings, clock, book, sender, stack).all(promises, progress)
             places = sender.places
-    outcomes = records.outcomes(conn, book.touched, now, tenant, occurrence)
+    outcomes = records.outcomes(conn, book.touched, now, tenant, occurrences)
     book.close()
     return DispatchResult(planned, tuple(outcomes), tuple(problems), places)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -98,10 +98,18 @@ def add(
     return insert(conn, wanted, tenant)
 
 
-def insert(conn: Connection, wanted: Subscription, tenant: Tenant) -> Subscription:
-    """Store a subscription that was checked; returns the row as stored."""
+def insert(
+    conn: Connection,
+    wanted: Subscription,
+    tenant: Tenant,
+    origin: Literal["standing", "ad_hoc"] = "standing",
+) -> Subscription:
+    """Store a subscription that was checked; returns the row as stored.
+
+    One of origin ad_hoc carries a report on demand: it is never due by itself and not listed.
+    """
     starts_on = wanted.starts_on or today_of(wanted, tenant)
-    row = {"tenant_id": wanted.tenant_id} | row_of(replace(wanted, starts_on=starts_on))
+    row = {"tenant_id": wanted.tenant_id, "origin": origin} | row_of(replace(wanted, starts_on=starts_on))
     statement = sql.SQL(
         "insert into reporting.report_subscriptions ({}) values ({}) returning subscription_id"
     ).format(
@@ -173,6 +181,22 @@ def listed(conn: Connection, tenant: str | None = None) -> list[Subscription]:
             """,
             {"tenant": tenant},
         ).fetchall()
+
+
+def of_occurrence(conn: Connection, tenant: str, occurrence_id: UUID) -> Subscription:
+    """What the occurrence was for, also where that is deleted or was made for one report."""
+    with conn.cursor(row_factory=class_row(Subscription)) as cursor:
+        found = cursor.execute(
+            f"""
+            select {COLUMNS} from reporting.report_subscriptions as s
+            join reporting.report_occurrences as o using (tenant_id, subscription_id)
+            where o.tenant_id = %s and o.occurrence_id = %s
+            """,
+            (tenant, occurrence_id),
+        ).fetchone()
+    if found is None:
+        raise MetricpressError(f"tenant {tenant} has no occurrence {occurrence_id}")
+    return found
 
 
 def find(conn: Connection, key: str, tenant: str | None = None) -> Subscription:

@@ -189,14 +189,15 @@ def close_occurrences(conn: Connection, batch: Iterable[Promise] | None = None) 
         with newest as (
             select distinct on (d.tenant_id, d.occurrence_id, d.channel, d.recipient)
                 d.tenant_id, d.occurrence_id, d.delivery_status, d.kind, {OPEN} as is_open,
-                d.delivery_status = 'skipped' and d.error_message like 'suppressed since %%' as is_suppressed
+                d.delivery_status = 'skipped' and d.error_message like 'suppressed since %%' as is_suppressed,
+                o.updated_at
             from reporting.report_occurrences as o
             join reporting.report_deliveries as d using (tenant_id, occurrence_id)
             where o.state = 'pending' and (%(keys)s::uuid[] is null or o.occurrence_id = any(%(keys)s))
             order by d.tenant_id, d.occurrence_id, d.channel, d.recipient, d.attempt_group desc
         ),
         ended as (
-            select tenant_id, occurrence_id, case
+            select tenant_id, occurrence_id, updated_at, case
                     when bool_or(delivery_status = 'held') then 'held'
                     when bool_and(delivery_status = 'skipped') then 'skipped'
                     when bool_and(delivery_status in ('sent', 'skipped'))
@@ -205,7 +206,7 @@ def close_occurrences(conn: Connection, batch: Iterable[Promise] | None = None) 
                     else 'failed'
                 end as state,
                 bool_and(is_suppressed) as is_suppressed
-            from newest group by tenant_id, occurrence_id having not bool_or(is_open)
+            from newest group by tenant_id, occurrence_id, updated_at having not bool_or(is_open)
         )
         update reporting.report_occurrences as o set
             state = e.state,
@@ -216,6 +217,7 @@ def close_occurrences(conn: Connection, batch: Iterable[Promise] | None = None) 
             closed_at = case when e.state <> 'held' then clock_timestamp() end
         from ended as e
         where o.tenant_id = e.tenant_id and o.occurrence_id = e.occurrence_id and o.state = 'pending'
+            and o.updated_at = e.updated_at  -- else a person asked for it again meanwhile
         """,
         {"keys": keys},
     )

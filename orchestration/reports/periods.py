@@ -106,3 +106,22 @@ class Period:
             return self.start + timedelta(weeks=steps)
         months = self.start.year * 12 + self.start.month - 1 + steps
         return date(months // 12, months % 12 + 1, 1)
+
+
+def whole_period(frequency: str, day: date, week_start: str) -> tuple[date, date]:
+    """First and last day (inclusive) of the day, week or month that holds `day`."""
+    if frequency == "daily":
+        return day, day
+    if frequency == "weekly":
+        first = day - timedelta(days=(day.weekday() + (1 if week_start == "sunday" else 0)) % 7)
+        return first, first + timedelta(days=6)
+    next_month = (day.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return day.replace(day=1), next_month - timedelta(days=1)
+
+
+def newest_whole_period(frequency: str, complete: date, week_start: str) -> tuple[date, date]:
+    """The last day, week or month that has ended when `complete` (inclusive) has."""
+    first, last = whole_period(frequency, complete, week_start)
+    return (
+        (first, last) if last <= complete else whole_period(frequency, first - timedelta(days=1), week_start)
+    )

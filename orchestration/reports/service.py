@@ -20,7 +20,7 @@ from orchestration.reports.documents.common import settings_print
 from orchestration.reports.formats import mail
 from orchestration.reports.formatting import Formatter
 from orchestration.reports.request import RenderedReport, ReportRequest
-from orchestration.reports.templates import ReportType, check_parameters, report_type
+from orchestration.reports.templates import ReportType, check_frequency, check_parameters, report_type
 
 Builder = Callable[[Connection, ReportRequest, Formatter, Brand], Document]
 Renderer = Callable[[Document, ReportType, Path | None], bytes]
@@ -62,17 +62,7 @@ def build_document(conn: Connection, request: ReportRequest, report: ReportType)
 
 
 def _check(request: ReportRequest, report: ReportType, formats: Sequence[str]) -> None:
-    if request.frequency == "range" and not report.ranges:
-        raise MetricpressError(
-            f"report {report.name} is not made for a range of days",
-            remedy=f"ask for a whole period, {' or '.join(report.frequencies)}; or, where its document can, "
-            "set `ranges: true` in its report.yml",
-        )
-    if request.frequency not in (*report.frequencies, "range"):
-        raise MetricpressError(
-            f"report {report.name} is not made {request.frequency}",
-            remedy=f"its frequencies: {', '.join(report.frequencies)}",
-        )
+    check_frequency(report, request.frequency)
     if report.document not in DOCUMENTS:
         raise MetricpressError(
             f"report {report.name}: report.yml names an unknown document {report.document!r}",

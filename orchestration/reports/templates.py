@@ -97,6 +97,21 @@ def report_type(name: str, template_dir: Path | None) -> ReportType:
                       about.get("ranges", False))  # fmt: skip
 
 
+def check_frequency(report: ReportType, frequency: str) -> None:
+    """Refuse a kind of period that the report is not made for."""
+    if frequency == "range" and not report.ranges:
+        raise MetricpressError(
+            f"report {report.name} is not made for a range of days",
+            remedy=f"ask for a whole period, {' or '.join(report.frequencies)}; or, where its document can, "
+            "set `ranges: true` in its report.yml",
+        )
+    if frequency not in (*report.frequencies, "range"):
+        raise MetricpressError(
+            f"report {report.name} is not made {frequency}",
+            remedy=f"its frequencies: {', '.join(report.frequencies)}",
+        )
+
+
 def check_parameters(report: ReportType, parameters: Mapping[str, Any]) -> None:
     """Refuse parameters that break the report's schema, naming the JSON path of the first that does."""
     errors = sorted(Draft202012Validator(report.schema).iter_errors(dict(parameters)), key=str)

@@ -6,9 +6,9 @@ build, not the marts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ import pytest
 from orchestration.build import Overrides, build_defs
 from orchestration.defs.decisions import last_build, open_days
 from orchestration.defs.resources import BuildOpener
+from orchestration.delivery import service, subscriptions
+from orchestration.delivery.subscriptions import Subscription
 from orchestration.dev import make_manifest
 from orchestration.marts.build import Build, open_build
 from orchestration.settings import Settings
@@ -26,6 +28,7 @@ from orchestration.warehouse.connection import connect
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 TINY = Path(__file__).parent / "tiny_dbt"
+REPORT_MARTS = Path(__file__).parents[1] / "unit" / "reports" / "fixtures" / "marts.sql"
 SESSIONS = dg.AssetKey(["marts", "daily_sessions"])
 TOTALS = dg.AssetKey(["marts", "session_totals"])
 VIEW = dg.AssetKey(["staging", "stg_sessions"])
@@ -232,3 +235,141 @@ def test_a_missing_manifest_names_the_command(settings: Settings) -> None:
     with pytest.raises(Exception, match="manifest") as caught:
         build_defs(overrides=Overrides(settings=settings, dbt_project_dir=TINY))
     assert "orchestration.dev --prepare" in getattr(caught.value, "remedy", "")
+
+
+@pytest.fixture(scope="module")
+def reported(new_settings: Callable[[Path], Settings], tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Two tenants whose marts are built: the real reports over made-up figures."""
+    settings = new_settings(tmp_path_factory.mktemp("reported"))
+    make_manifest(settings, TINY)
+    with connect(settings) as conn:
+        conn.execute(REPORT_MARTS.read_text())
+        conn.execute("grant select on all tables in schema marts to metricpress_pipeline")
+        conn.execute(
+            "insert into raw.tenants (tenant_id, name, timezone)"
+            " values ('harbour', 'Harbour', 'UTC'), ('volt', 'Volt', 'UTC')"
+        )
+        conn.execute(
+            "with b as (insert into build.builds (as_of, status) values (now(), 'complete') returning *)"
+            " insert into build.mart_state (mart, build_id) select 'tenants', build_id from b"
+        )
+    return settings
+
+
+@pytest.fixture
+def harbour(reported: Settings) -> Settings:
+    """The same with an empty ledger."""
+    with connect(reported) as conn:
+        for table in ("report_deliveries", "report_occurrences", "report_subscriptions"):
+            conn.execute(f"delete from reporting.{table}")
+    return reported
+
+
+def ledger(settings: Settings) -> list[tuple[str, int, str]]:
+    with connect(settings) as conn:
+        return conn.execute(
+            "select recipient, attempt_group, delivery_status from reporting.report_deliveries order by 1, 2"
+        ).fetchall()
+
+
+def with_form(op: str, **answers: Any) -> dict[str, Any]:
+    return {"ops": {op: {"config": answers}}}
+
+
+def metadata_of(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    (event,) = [e for e in result.all_events if e.event_type_value == "ASSET_MATERIALIZATION"]
+    return dict(event.step_materialization_data.materialization.metadata)
+
+
+RANGE = {
+    "tenant": "harbour", "report": "lead_performance", "first_day": "2026-10-12", "last_day": "2026-10-15",
+}  # fmt: skip
+
+
+def test_a_report_on_demand_by_its_form(harbour: Settings) -> None:
+    defs, instance = definitions(harbour), dg.DagsterInstance.ephemeral()
+    shown = run(defs, instance, "report_on_demand", run_config=with_form("render_report", **RANGE))
+    assert shown.success
+    name = "harbour_lead_performance_range_2026-10-12_2026-10-15"
+    assert {f"{name}.pdf", f"first page of {name}"} <= set(metadata_of(shown))
+    assert ledger(harbour) == [], "without recipients nothing is recorded"
+
+    form = with_form("render_report", **RANGE, recipients=["ceo@harbour.example"])
+    sent = run(defs, instance, "report_on_demand", run_config=form)
+    assert sent.success
+    assert "ceo@harbour.example" in str(metadata_of(sent)["deliveries"].value)
+    assert ledger(harbour) == [("ceo@harbour.example", 1, "sent")]
+
+    weekly = with_form("render_report", tenant="harbour", report="lead_performance", frequency="WEEKLY",
+                       period="2026-10-14", recipients=["ceo@harbour.example"])  # fmt: skip
+    assert run(defs, instance, "report_on_demand", run_config=weekly).success
+    wrong = with_form("render_report", **(RANGE | {"parameters": {"staff_rows": 0}}))
+    refused = run(defs, instance, "report_on_demand", run_config=wrong)
+    assert not refused.success
+    assert "staff_rows" in str(refused.get_step_failure_events()[0].step_failure_data.error)
+
+
+def test_another_attempt_of_a_run_sends_nothing_twice(
+    harbour: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database goes away after the report went out: the step runs again, the report does not."""
+    real, calls = service.dispatch, []
+
+    def lost_afterwards(*arguments: Any, **more: Any) -> Any:
+        result = real(*arguments, **more)
+        calls.append(result)
+        if len(calls) == 1:
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+        return result
+
+    monkeypatch.setattr(service, "dispatch", lost_afterwards)
+    form = with_form("render_report", **RANGE, recipients=["ceo@harbour.example"])
+    result = run(definitions(harbour), dg.DagsterInstance.ephemeral(), "report_on_demand", run_config=form)
+    assert len(calls) == 2
+    assert ledger(harbour) == [("ceo@harbour.example", 1, "sent")]
+    assert result.success
+
+
+def test_a_recipient_who_got_nothing_fails_the_run_and_resend_mends_it(harbour: Settings) -> None:
+    defs, instance = definitions(harbour), dg.DagsterInstance.ephemeral()
+    blocked = harbour.home / "outbox" / "blocked"
+    blocked.parent.mkdir(parents=True, exist_ok=True)
+    blocked.write_text("a file where the folder should be")
+    form = with_form("render_report", **RANGE, method="file", recipients=["fine", "blocked"])
+    failed = run(defs, instance, "report_on_demand", run_config=form)
+    assert not failed.success
+    (event,) = failed.get_step_failure_events()
+    told = event.step_failure_data.error_display_string
+    assert "blocked: failed" in told
+    assert "fine" not in told.replace("fine: sent", "")
+    assert "not_delivered" in event.step_failure_data.user_failure_data.metadata
+    assert ledger(harbour) == [("blocked", 1, "failed"), ("fine", 1, "sent")]
+
+    blocked.unlink()
+    mended = run(defs, instance, "resend_failed", run_config=with_form("send_again", tenant="harbour"))
+    assert mended.success
+    assert ledger(harbour) == [("blocked", 1, "failed"), ("blocked", 2, "sent"), ("fine", 1, "sent")]
+    again = run(defs, instance, "resend_failed", run_config=with_form("send_again"))
+    assert again.success
+    assert len(ledger(harbour)) == 3
+
+
+def test_the_dispatch_job_takes_one_tenant(harbour: Settings) -> None:
+    with connect(harbour) as conn:
+        for tenant in ("harbour", "volt"):
+            subscriptions.add(
+                conn,
+                Subscription(
+                    tenant_id=tenant, name="daily", report="lead_performance", frequency="daily",
+                    recipients=(f"ceo@{tenant}.example",), delivery_time=time(0), starts_on=date(2020, 1, 1),
+                ),
+            )  # fmt: skip
+            conn.execute(
+                "insert into reporting.tenant_settings (tenant_id, clock_stops_at)"
+                " values (%s, '2026-10-20T12:00Z')",
+                (tenant,),
+            )
+    form = {"ops": {"dispatch_reports": {"config": {"tenant": "harbour"}}}}
+    result = run(definitions(harbour), dg.DagsterInstance.ephemeral(), "report_dispatch", run_config=form)
+    assert result.success
+    assert [row[0] for row in ledger(harbour)] == ["ceo@harbour.example"]

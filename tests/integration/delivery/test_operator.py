@@ -306,7 +306,7 @@ def test_on_the_command_line(warehouse, metricpress) -> None:
     assert json.loads(metricpress("operator", "alerts", "--unsent", "--json").stdout) == []
     summary = metricpress("operator", "summary", "--day", "2026-11-20")
     assert summary.returncode == 0, summary.stderr
-    assert "failed: metricpress deliver list --status failed" in summary.stdout
+    assert "failed: metricpress deliveries list --status failed" in summary.stdout
     as_json = json.loads(metricpress("operator", "summary", "--day", "2026-11-20", "--json").stdout)
     assert as_json["lines"][0]["failed"] == 1
     assert "No mail was due" in metricpress("operator", "tell").stderr

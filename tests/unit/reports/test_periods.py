@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from orchestration.errors import MetricpressError
-from orchestration.reports.periods import Period
+from orchestration.reports.periods import Period, newest_whole_period, whole_period
 from orchestration.reports.request import Frequency
 
 
@@ -61,3 +61,40 @@ def test_a_period_is_whole(frequency: Frequency, start: date, end: date, week_st
     with pytest.raises(MetricpressError) as caught:
         period.check(week_start)
     assert caught.value.remedy
+
+
+# 2026-11-20 is a Friday, 2026-11-22 a Sunday.
+@pytest.mark.parametrize(
+    ("frequency", "day", "week_start", "first", "last"),
+    [
+        ("daily", "2026-11-20", "monday", "2026-11-20", "2026-11-20"),
+        ("weekly", "2026-11-20", "monday", "2026-11-16", "2026-11-22"),
+        ("weekly", "2026-11-22", "monday", "2026-11-16", "2026-11-22"),
+        ("weekly", "2026-11-20", "sunday", "2026-11-15", "2026-11-21"),
+        ("weekly", "2026-11-22", "sunday", "2026-11-22", "2026-11-28"),
+        ("monthly", "2024-02-10", "monday", "2024-02-01", "2024-02-29"),
+        ("monthly", "2026-12-31", "monday", "2026-12-01", "2026-12-31"),
+    ],
+)
+def test_the_period_that_holds_a_day(
+    frequency: str, day: str, week_start: str, first: str, last: str
+) -> None:
+    found = whole_period(frequency, date.fromisoformat(day), week_start)
+    assert found == (date.fromisoformat(first), date.fromisoformat(last))
+
+
+@pytest.mark.parametrize(
+    ("frequency", "complete", "week_start", "first", "last"),
+    [
+        ("daily", "2026-11-20", "monday", "2026-11-20", "2026-11-20"),
+        ("weekly", "2026-11-20", "monday", "2026-11-09", "2026-11-15"),
+        ("weekly", "2026-11-20", "sunday", "2026-11-08", "2026-11-14"),
+        ("monthly", "2026-11-20", "monday", "2026-10-01", "2026-10-31"),
+        ("monthly", "2026-10-31", "monday", "2026-10-01", "2026-10-31"),
+    ],
+)
+def test_the_newest_period_that_has_ended(
+    frequency: str, complete: str, week_start: str, first: str, last: str
+) -> None:
+    found = newest_whole_period(frequency, date.fromisoformat(complete), week_start)
+    assert found == (date.fromisoformat(first), date.fromisoformat(last))

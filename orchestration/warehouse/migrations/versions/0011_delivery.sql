@@ -93,6 +93,8 @@ alter table reporting.report_occurrences
         constraint report_occurrences_formats_known check (
             cardinality(formats) > 0 and formats <@ '{pdf,html,csv,xlsx,json}'
         ),
+    add column branch_id text,
+    add column locale text,
     drop constraint report_occurrences_state_known,
     -- notified: the plain notice went out instead of the report; held: the operator decides.
     add constraint report_occurrences_state_known
