@@ -98,6 +98,8 @@ class SlackChannel:
         self._api_base = api_base
         self._webhooks = webhooks
         self._seconds = seconds
+        #: Recipients of the batch after one that could not be reached do not wait for the same time-out.
+        self._unreachable: dict[str, _Unreachable] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -113,9 +115,16 @@ class SlackChannel:
             check_recipient(parcel.recipient)
         except MetricpressError as error:
             raise PermanentFailure(f"{error}. {error.remedy}") from error
+        way, send = "bot", self._by_bot
         if WEBHOOK_NAME.fullmatch(parcel.recipient):
-            return self._by_webhook(parcel)
-        return self._by_bot(parcel)
+            way, send = "webhook", self._by_webhook
+        if way in self._unreachable:
+            raise self._unreachable[way]
+        try:
+            return send(parcel)
+        except _Unreachable as failure:
+            self._unreachable[way] = failure
+            raise
 
     def identity(self) -> tuple[str, list[str]]:
         """Who the bot is, and which scopes it lacks; posts nothing, raises as `send` does."""
@@ -214,6 +223,10 @@ class SlackChannel:
         _refuse(what, _Answer(answer.status_code, code, wait), is_seen=True)
 
 
+class _Unreachable(TransientFailure):
+    """There was no connection, or it ended within the request."""
+
+
 class _Connection:
     """Turns what urllib and slack-sdk raise into failures; `is_seen`: the call shows something to readers."""
 
@@ -229,7 +242,7 @@ class _Connection:
     ) -> None:
         match error:
             case URLError():  # urllib raises it until the request is out as a whole, and nothing else after
-                raise TransientFailure(f"Slack did not take {self.what}: {_words(error)}") from None
+                raise _Unreachable(f"Slack did not take {self.what}: {_words(error)}") from None
             # slack-sdk stumbles in many ways over answers that are not Slack's.
             case OSError() | HTTPException() | ValueError() | LookupError() | AttributeError():
                 kind_of = UnknownOutcome if self.is_seen else TransientFailure

@@ -52,6 +52,9 @@ class WebhookChannel:
         self._keys = signing_keys
         self._private = PrivateHosts.of(private_hosts)
         self._tls = ssl.create_default_context()
+        #: Hosts that were not reached and URLs that gave no answer: the rest of the batch does not wait for
+        #: them one by one.
+        self._silent: dict[str, TransientFailure] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -69,16 +72,26 @@ class WebhookChannel:
             keys = secrets(self._keys, about.tenant_id, parcel.recipient)
         except MetricpressError as error:
             raise PermanentFailure(f"{error}. {error.remedy}") from error
+        for key in (target.place, parcel.recipient):
+            if key in self._silent:
+                raise self._silent[key]
+        return _judged(target, self._answer(parcel, target, keys))
+
+    def _answer(self, parcel: Parcel, target: Target, keys: Sequence[str]) -> Answer:
         body = payload(parcel)
+        signed = headers(keys, parcel.delivery_id, body)
         try:
-            answer = post(target, self._private, body, headers(keys, parcel.delivery_id, body), self._tls)
+            return post(target, self._private, body, signed, self._tls)
         except Forbidden as refusal:
             raise PermanentFailure(f"{refusal}. {PRIVATE_HOSTS} can allow it") from refusal
         except NotSent as failure:
-            raise TransientFailure(f"{target.place} did not take the webhook: {failure}") from failure
+            silent = TransientFailure(f"{target.place} did not take the webhook: {failure}")
+            self._silent[target.place] = silent
+            raise silent from failure
         except NoAnswer as failure:
-            raise TransientFailure(f"{target.place} gave no answer to the webhook: {failure}") from failure
-        return _judged(target, answer)
+            silent = TransientFailure(f"{target.place} gave no answer to the webhook: {failure}")
+            self._silent[parcel.recipient] = silent
+            raise silent from failure
 
 
 def secrets(signing_keys: Sequence[str], tenant_id: str, url: str) -> list[str]:

@@ -194,10 +194,15 @@ def test_a_failure_after_the_message_leaves_the_rest_to_do(slack, web_server, ma
     assert form(complete)["thread_ts"] == progress["ts"]
 
 
-def test_nobody_listens(make_parcel) -> None:
+def test_nobody_listens_is_found_out_once(make_parcel, web_server) -> None:
+    """What the dead end cost is not paid again for each recipient of the batch."""
     slack = SlackChannel(TOKEN, "http://127.0.0.1:9/api/", {"sales": "http://127.0.0.1:9/hushhush"})
-    for recipient in ("#general", "sales"):
-        assert type(failure_of(slack, make_parcel(recipient))) is TransientFailure
+    first = {name: failure_of(slack, make_parcel(name)) for name in ("#general", "sales")}
+    assert all(isinstance(failure, TransientFailure) for failure in first.values())
+    assert failure_of(slack, make_parcel("#board")) is first["#general"]
+    alone = SlackChannel(TOKEN, f"http://127.0.0.1:{web_server.port}/api/", {"sales": "http://127.0.0.1:9/"})
+    failure_of(alone, make_parcel("sales"))
+    alone.send(make_parcel("#board"))
 
 
 def test_an_incoming_webhook_names_the_files(slack, web_server, make_parcel) -> None:

@@ -77,7 +77,8 @@ def test_id_and_body_are_the_same_in_every_attempt(channel, web_server, make_par
     web_server.behave("hook", "drop", "status 503")
     parcel = make_parcel(hook(web_server))
     for _ in range(2):
-        assert type(failure_of(channel, parcel)) is TransientFailure
+        with WebhookChannel((NEW_KEY,), ("127.0.0.1",)) as batch:
+            assert type(failure_of(batch, parcel)) is TransientFailure
     channel.send(parcel)
     requests = web_server.requests("hook")
     assert len(requests) == 3
@@ -155,8 +156,15 @@ def test_retry_after_as_a_date(channel, web_server, make_parcel) -> None:
     assert 80 < failure.retry_after <= 90
 
 
-def test_nobody_listens(channel, make_parcel) -> None:
-    assert type(failure_of(channel, make_parcel("http://127.0.0.1:9/s3cret"))) is TransientFailure
+def test_a_host_without_answer_is_asked_once_in_a_batch(web_server, make_parcel, channel) -> None:
+    dead = failure_of(channel, make_parcel("http://127.0.0.1:9/s3cret"))
+    assert type(dead) is TransientFailure
+    assert failure_of(channel, make_parcel("http://127.0.0.1:9/other")) is dead
+    web_server.behave("hook", "slow 2")
+    slow = failure_of(channel, make_parcel(hook(web_server)))
+    assert failure_of(channel, make_parcel(hook(web_server))) is slow
+    channel.send(make_parcel(hook(web_server, "hook/of/another")))
+    assert len(web_server.requests("hook")) == 2
 
 
 def test_a_proxy_of_the_environment_is_not_used(channel, web_server, make_parcel, monkeypatch) -> None:
