@@ -46,6 +46,7 @@ FORKS.set_forkserver_preload(["pytest", dispatcher.__name__])
 _LEDGER = """
     select d.tenant_id, d.occurrence_id, s.name as subscription, o.local_date, d.recipient, d.attempt_group,
         d.kind, d.delivery_status, d.message_id, d.delivered_at, d.next_attempt_at, o.state,
+        d.channel in ('webhook', 'file') or d.progress is not null as is_repeatable,
         array(
             select f ->> 'sha256' from jsonb_array_elements(d.files) as f
             where f ->> 'format' in ('pdf', 'html', 'csv', 'xlsx', 'json')
@@ -118,6 +119,17 @@ class FaultServer:
         lines = self.mailbox.read_text().splitlines() if self.mailbox.exists() else []
         return [_received(json.loads(line)) for line in lines]
 
+    def contents(self) -> list[str]:
+        """The words of every message, decoded."""
+        lines = self.mailbox.read_text().splitlines() if self.mailbox.exists() else []
+        messages = [message_from_string(json.loads(line)["content"], policy=default) for line in lines]
+        return [
+            part.get_content()
+            for message in messages
+            for part in message.walk()
+            if part.get_content_maintype() == "text"
+        ]
+
     def recipients(self) -> list[str]:
         return sorted(recipient for message in self.received() for recipient in message.recipients)
 
@@ -167,9 +179,9 @@ class Dispatcher:
         self.process.kill()
         self.process.join(SECONDS)
 
-    def end(self) -> dict[str, Any]:
+    def end(self, seconds: float = SECONDS) -> dict[str, Any]:
         """Wait for the end; returns what it told as JSON. Fails when it did not end by itself."""
-        self.process.join(SECONDS)
+        self.process.join(seconds)
         assert self.process.exitcode in (0, 1), f"{self.process.exitcode}: {self.stderr}"
         told: dict[str, Any] = json.loads((self.folder / "stdout").read_text())
         return told

@@ -114,7 +114,7 @@ class _Conversation:
             verb, _, rest = line.decode("ascii").strip().partition(" ")
             match verb.upper():
                 case "EHLO" | "HELO":
-                    await self.say("ehlo", "250 fault.example")
+                    await self.say("ehlo", "250-fault.example\r\n250 PIPELINING")
                 case "MAIL":
                     self.recipients = []
                     await self.say("mail", "250 OK")

@@ -6,7 +6,8 @@ Does not: running anything, and how to read either.
 1. Nothing lost: the promises are exactly those the subscriptions ask for, one row each; at the end none of
    them is still open, and only those failed or were left out whom the case excuses (refused for good).
 2. `sent` was received once. `unknown` was received once or not at all. Of a row that says anything else
-   nothing was received.
+   nothing was received; save one that is still to be tried again and whose receiver takes the repetition
+   for the same (webhook-id, a file of the same name) or has the first part of it (progress).
 3. Nothing strange: whatever was received belongs to one row, went to that row's recipient alone, and carries
    the files of which the row keeps the digests.
    A notice carries none.
@@ -62,6 +63,7 @@ class Row:
     next_attempt_at: datetime | None
     digests: frozenset[str]
     state: str
+    is_repeatable: bool
 
     @property
     def promise(self) -> Promise:
@@ -107,7 +109,8 @@ def _received(received: Sequence[Received], ledger: Sequence[Row]) -> Iterable[s
     count = Counter(message.key for message in received)
     for row in ledger:
         times = count[row.message_id] if row.message_id else 0
-        least, most = RECEIVED.get(row.delivery_status, (0, 0))
+        open_end = 1 if row.is_open and row.is_repeatable else 0
+        least, most = RECEIVED.get(row.delivery_status, (0, open_end))
         if not least <= times <= most:
             yield f"{row.promise} is {row.delivery_status} and was received {times} times"
         if (row.delivery_status == "sent") != (row.delivered_at is not None):

@@ -29,7 +29,7 @@ def promise_thousands(post: Post, count: int) -> None:
 def all_out(post: Post, count: int) -> None:
     promise_thousands(post, count)
     started = time.perf_counter()
-    told = [dispatcher.end() for dispatcher in [post.start(), post.start()]]
+    told = [dispatcher.end(3000) for dispatcher in [post.start(), post.start()]]
     seconds = time.perf_counter() - started
     print(f"\n{count} due at nine: out in {seconds:.1f} s, {count / seconds:.0f} a second, two dispatchers")
     assert sum(one["planned"] for one in told) == count

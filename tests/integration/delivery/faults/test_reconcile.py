@@ -46,6 +46,7 @@ def row(name: str, status: str) -> Row:
         next_attempt_at=None,
         digests=frozenset({"abc"}),
         state="partial",
+        is_repeatable=False,
     )
 
 

@@ -18,7 +18,9 @@ def answer(step: str, text: str, **more):
     return {"step": step, "do": "answer", "text": text, **more}
 
 
-def test_it_works(post) -> None:
+@pytest.mark.parametrize("greeting", ["250-old.example\r\n250 HELP", "250-new.example\r\n250 PIPELINING"])
+def test_it_works(post, greeting) -> None:
+    post.server.fails(answer("ehlo", greeting))
     post.promise("a", "b", "c")
     post.dispatch()
     assert post.statuses() == {"a": "sent", "b": "sent", "c": "sent"}
