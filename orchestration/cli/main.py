@@ -39,7 +39,7 @@ COMMANDS = {
     "restatements": ("orchestration.cli.restatements", "List published figures that later data changed."),
     "explain": ("orchestration.cli.explain", "Show what a figure is made of, down to the raw rows."),
     "quality": ("orchestration.cli.quality", "Tell which rows count, and which rule leaves out how many."),
-    "subscriptions": ("orchestration.cli.subscriptions", "Add, list or remove report subscriptions."),
+    "subscriptions": ("orchestration.cli.subscriptions", "Order reports: add, edit, explain, keep in YAML."),
     "suppressions": (
         "orchestration.cli.suppressions",
         "Say who may not be written to; unsubscribe.",

@@ -99,7 +99,8 @@ def drop_missed(conn: Connection, now: datetime, tenant: str | None = None) -> s
                     s.misfire_policy = 'skip' or exists (
                         select from reporting.report_occurrences as n
                         where n.tenant_id = o.tenant_id and n.subscription_id = o.subscription_id
-                            and n.origin = 'schedule' and n.local_date > o.local_date and n.due_at <= %(now)s
+                            and n.origin = 'schedule' and n.due_at <= %(now)s
+                            and (n.due_at, n.local_date) > (o.due_at, o.local_date)
                             and n.state <> 'skipped'
                     )
                 ))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from orchestration.delivery import subscriptions
+from orchestration.delivery.planning import plan
 from orchestration.delivery.subscriptions import Subscription
 from orchestration.errors import MetricpressError
 
@@ -150,6 +151,102 @@ def test_on_the_command_line(metricpress, database, settings) -> None:
         "select action from reporting.audit_log where object_type = 'report_subscriptions' order by audit_id"
     ).fetchall()
     assert [action for (action,) in changes] == ["insert", "update", "update", "update"]
+
+
+def test_edited_and_explained_on_the_command_line(metricpress, database) -> None:
+    """What changes is told before -> after; a moved and a left out date say why, within 80 columns.
+
+    An edit closes the dates before it, hence the year.
+    """
+    database.execute(
+        """insert into raw.tenants (tenant_id, name, timezone) values
+        ('gym', 'Gym', 'Europe/Berlin'), ('spa', 'Spa', 'Asia/Tokyo')"""
+    )
+    database.commit()
+    for tenant in ("gym", "spa"):
+        added = metricpress(
+            "subscriptions", "add", "--tenant", tenant, "--report", "executive", "--name", "Board",
+            "--to", "ceo@gym.example", "--holidays", "DE-BY", "--holiday-rule", "after",
+            "--starts-on", "2026-01-01", "--owner", "boss@gym.example", "--when-incomplete", "hold",
+        )  # fmt: skip
+        assert added.returncode == 0, added.stderr
+    ambiguous = metricpress("subscriptions", "edit", "Board", "--time", "08:00")
+    assert ambiguous.returncode == 2
+    assert "2 subscriptions are called 'Board'" in ambiguous.stderr
+
+    def run(command: str, *more: str) -> str:
+        ran = metricpress("subscriptions", command, "Board", "--tenant", "gym", *more)
+        assert ran.returncode == 0, ran.stderr
+        assert max(len(line) for line in ran.stdout.splitlines() or [""]) <= 80
+        return ran.stdout
+
+    moved = json.loads(run("explain", "--after", "2026-10-02T12:00+00:00", "--count", "3", "--json"))
+    assert [(row["due"], row["covers"], row["holiday"]) for row in moved] == [
+        ("Sun 2026-10-04 09:00", "2026-10-03", None),
+        ("Mon 2026-10-05 09:00", "2026-10-02", "Tag der Deutschen Einheit"),
+        ("Mon 2026-10-05 09:00", "2026-10-04", None),
+    ]
+    assert moved[1]["remark"] == "instead of Sat 10-03, holiday: Tag der Deutschen Einheit"
+    run("explain", "--after", "2026-10-02T12:00+00:00")
+
+    edited = run(
+        "edit",
+        "--holiday-rule",
+        "skip",
+        "--time",
+        "10:30",
+        "--owner",
+        "none",
+        "--param",
+        'sections=["leads"]',
+    )
+    assert edited.splitlines()[:5] == [
+        'Subscription "Board" of tenant gym changed:',
+        "    delivery_time: 09:00 -> 10:30",
+        "    parameters: none -> {'sections': ['leads']}",
+        "    holiday_rule: after -> skip",
+        "    owner: boss@gym.example -> none",
+    ]
+    assert metricpress("subscriptions", "edit", "Board", "--tenant", "gym", "--time", "10:30").stderr == (
+        "Nothing changed.\n"
+    )
+    left_out = json.loads(run("explain", "--after", "2090-10-02T12:00+00:00", "--count", "1", "--json"))
+    assert [(row["local_date"], row["left_out"]) for row in left_out] == [
+        ("2090-10-03", True),
+        ("2090-10-04", False),
+    ]
+    assert left_out[0]["remark"] == "left out, holiday: Tag der Deutschen Einheit"
+
+    changed = json.loads(run("edit", "--unset", "sections", "--holidays", "none", "--json"))
+    assert [change["field"] for change in changed["changes"]] == [
+        "parameters",
+        "holiday_calendar",
+        "holiday_rule",
+    ]
+    assert (changed["parameters"], changed["holiday_calendar"], changed["holiday_rule"]) == ({}, None, None)
+    refused = metricpress("subscriptions", "edit", "Board", "--tenant", "gym", "--param", "sections=[3]")
+    assert "parameters $.sections[0]: 3 is not one of" in refused.stderr
+
+    assert json.loads(run("pause", "--json"))["is_active"] is False
+    paused = json.loads(run("explain", "--count", "1", "--json"))
+    assert paused[0]["remark"] == "paused"
+    assert json.loads(run("resume", "--json"))["is_active"] is True
+    assert json.loads(run("delete", "--yes", "--json"))["name"] == "Board"
+
+
+def test_a_day_that_a_new_timezone_leaves_out_is_told(warehouse, metricpress) -> None:
+    """Over the date line to the west the local date comes again: its one report went out before."""
+    warehouse.add_tenant("gym")
+    now = datetime.now(UTC)
+    warehouse.subscribe(
+        "gym", "ceo@gym.example", timezone="Pacific/Kiritimati", starts_on=now.date() - timedelta(days=2)
+    )
+    plan(warehouse.conn, now)
+    (last,) = warehouse.rows("select max(report_period_end) as day from reporting.report_occurrences")
+    edited = metricpress("subscriptions", "edit", "daily executive", "--timezone", "Pacific/Pago_Pago")
+    assert edited.returncode == 0, edited.stderr
+    assert edited.stderr.startswith(f"No report of it covers {last['day'] + timedelta(days=1)}: ")
+    assert f"about {last['day'] + timedelta(days=2)}." in edited.stdout
 
 
 def test_dry_run_writes_nothing(warehouse, metricpress) -> None:
