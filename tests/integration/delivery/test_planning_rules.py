@@ -208,16 +208,6 @@ def test_a_subscription_that_cannot_be_planned_stops_nobody_and_is_told_again(gy
     assert plan(gym.conn, at("2026-11-10T12:02")) == (1, [])
 
 
-def test_on_demand_has_its_time_from_now(gym) -> None:
-    from orchestration.delivery.calendar import occurrence
-    from orchestration.delivery.planning import ask
-
-    ordered = gym.subscribe("gym", "a@x.example", max_lateness=5 * HOUR)
-    schedule = subscriptions.schedule_of(ordered, "UTC", "monday")
-    ask(gym.conn, ordered, occurrence(schedule, date(2026, 1, 5)), at("2026-11-10T12:00"))
-    assert list(gives_up(gym).values()) == [at("2026-11-10T17:00")]
-
-
 @pytest.mark.parametrize(
     ("ordered", "changes", "moment", "expected"),
     [
