@@ -79,10 +79,16 @@ def list_suppressions(
         print_json([asdict(row) for row in found])
         return
     rows = [
-        {**asdict(row), "subscription": row.subscription or "(all)", "since": f"{row.since:%Y-%m-%d}"}
+        {
+            "tenant": row.tenant_id,
+            "recipient": row.recipient,
+            "gets no": row.subscription or "(report at all)",
+            "since": f"{row.since:%Y-%m-%d}",
+            "why": row.reason + (f" ({row.source})" if row.source in ("bounce", "gone") else ""),
+        }
         for row in found
     ]
-    columns = ("tenant_id", "recipient", "subscription", "reason", "source", "since")
+    columns = ("tenant", "recipient", "gets no", "since", "why")
     print_table(rows, columns, empty="Nobody is suppressed.")
 
 
@@ -123,8 +129,8 @@ def unsubscribe(
 ) -> None:
     """Honour a link to unsubscribe: TOKEN, or a raw mail as a mail server pipes it.
 
-    Verifies the signature; a second time changes nothing. Exits 65 when there is no valid token, and for a
-    mail 75 when it should come again later (no database, no key).
+    A second time changes nothing. Exits 65 when there is no valid token, and for a mail 75 when the mail
+    server should try again later (no database, no key).
     """
     if token is not None:
         _unsubscribe(token.strip(), as_json)

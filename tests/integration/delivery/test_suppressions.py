@@ -107,7 +107,7 @@ def test_the_command_adds_lists_and_removes(metricpress, warehouse) -> None:
         "new": False, "reason": "left the company", "source": "command"
     }  # fmt: skip
     shown = metricpress("suppressions", "list")
-    assert "(all)" in shown.stdout
+    assert "(report at" in shown.stdout
     assert max(map(len, shown.stdout.splitlines())) <= 80
     listed = json.loads(metricpress("suppressions", "list", "--tenant", "gym", "--json").stdout)
     assert [row["subscription"] for row in listed] == [None, "weekly for the board"]
