@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from html import escape
 from typing import Self
 
-from orchestration.delivery.channels.mime import Body, build, double_dots, encoded_size, filling
+from orchestration.delivery.channels.mime import Body, build, double_dots, encoded_size, filling, plain_name
 from orchestration.delivery.channels.parcel import Attachment, Parcel
 from orchestration.delivery.failures import PermanentFailure
 from orchestration.delivery.unsubscribe import Unsubscribing
@@ -169,7 +169,7 @@ def _told(
     """Text and HTML that tell first of all which attachments are left out and who has them."""
     if not left_out:
         return text, html
-    names = ", ".join(f"{part.filename} ({_megabytes(len(part.content))})" for part in left_out)
+    names = ", ".join(f"{plain_name(part.filename)} ({_megabytes(len(part.content))})" for part in left_out)
     words = (
         f"Not attached, because the mail would be too large: {names}. "
         f"{'They are' if len(left_out) > 1 else 'It is'} kept with us; please ask {contact}."

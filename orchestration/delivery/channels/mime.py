@@ -84,6 +84,11 @@ def encoded_size(attachment: Attachment) -> int:
     return len(attachment.content) * 78 // 57 + 300
 
 
+def plain_name(name: str) -> str:
+    """The name of a file in letters that mean nothing to a header or a file system."""
+    return "".join(letter if letter.isalnum() or letter in " -_.()+," else "_" for letter in name)
+
+
 def _inlined(html: str) -> tuple[str, list[MIMEPart]]:
     """HTML whose images are parts of the message, and those parts; equal images are one part."""
     parts: dict[str, MIMEPart] = {}
@@ -115,7 +120,7 @@ def _file(attachment: Attachment) -> MIMEPart:
         maintype,
         subtype,
         disposition="attachment",
-        filename=_file_name(attachment.filename),
+        filename=plain_name(attachment.filename),
         params={"charset": "utf-8"} if maintype == "text" else None,
     )
     return part
@@ -128,8 +133,3 @@ def _parts(subtype: str, *parts: MIMEPart) -> MIMEPart:
     for part in parts:
         whole.attach(part)
     return whole
-
-
-def _file_name(name: str) -> str:
-    """The name in letters that mean nothing to a header or a file system."""
-    return "".join(letter if letter.isalnum() or letter in " -_.()+," else "_" for letter in name)

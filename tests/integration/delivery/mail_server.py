@@ -6,8 +6,8 @@ Prints its port, then serves until standard input ends. What it does follows fro
 reject550, busy450, gone421 (the answer to RCPT), data550, data451, data421 (the answer to the message), drop
 (accepts the message, closes without an answer), slow (answers after a second), cut (closes within the text),
 garbage (answers RCPT with nonsense), tarpit (answers RCPT after a second), mute (accepts the message, answers
-after five), babble (accepts the message, answers with nonsense). `rcpt-550`, `rcpt-550-5.7.1` are answered so
-to RCPT, `data-552-5.3.4` to the message. All others are accepted.
+after five), babble, again (accept the message, answer with nonsense, with 354). `rcpt-550`,
+`rcpt-550-5.7.1` are answered so to RCPT, `data-552-5.3.4` to the message. All others are accepted.
 
 Habits: pipelining (offers it), most=N (421 to the message after N on one connection), hang (answers MAIL
 after five seconds), busy (421 instead of a greeting), sender550 (to MAIL).
@@ -39,6 +39,7 @@ AT_DATA = {
     "data451": "451 4.3.0 try later",
     "data421": "421 4.3.2 closing down",
     "babble": "yes, I think so",
+    "again": "354 go on",
 }
 SPELT_OUT = re.compile(r"(rcpt|data)-(\d{3})(?:-(\d\.\d+\.\d+))?(?:-(\w+))?")
 

@@ -291,6 +291,15 @@ def test_above_the_limit_the_pdf_alone_and_above_it_a_notice() -> None:
     assert words(parsed(parcel, replace(WITH_LINK, max_bytes=400_000)), "plain").startswith("Not attached")
 
 
+def test_names_in_the_notice_are_no_markup_and_no_lines() -> None:
+    file = Attachment("pdf", "r\n<b>.pdf", "application/pdf", os.urandom(300_000))
+    composer = replace(COMPOSER, max_bytes=100_000, contact="Help <help@mp.example>")
+    message = parsed(replace(PARCEL, attachments=(file,)), composer)
+    assert "please ask Help <help@mp.example>." in words(message, "plain").splitlines()[0]
+    assert "r__b_.pdf" in words(message, "html")
+    assert "please ask Help &lt;help@mp.example&gt;." in words(message, "html")
+
+
 def test_words_that_are_too_large_by_themselves_are_refused() -> None:
     with pytest.raises(PermanentFailure, match="METRICPRESS_MAIL_MAX_MB"):
         replace(COMPOSER, max_bytes=20_000).compose(replace(PARCEL, html="<p>" + "x" * 30_000))
