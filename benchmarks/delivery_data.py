@@ -90,3 +90,48 @@ def reset(conn: Connection) -> None:
     conn.execute("vacuum analyze reporting.report_deliveries")
     conn.execute("vacuum analyze reporting.report_occurrences")
     conn.execute("checkpoint")
+
+
+def add_marts(conn: Connection) -> None:
+    """One finished build over empty marts that are complete for every tenant, so that reports may go out."""
+    conn.execute(
+        """
+        create table marts.tenants (
+            tenant_id text primary key, name text, timezone text, currency text, week_start text,
+            as_of timestamptz, as_of_date date, complete_date date
+        );
+        alter table marts.tenants owner to metricpress_pipeline;
+        insert into marts.tenants
+        select tenant_id, name, timezone, currency, week_start, now(), current_date + 1, current_date
+        from raw.tenants;
+        with build as (insert into build.builds (status) values ('complete') returning build_id)
+        insert into build.mart_state (mart, build_id) select 'tenants', build_id from build;
+        """
+    )
+
+
+def add_history(conn: Connection, days: int) -> None:
+    """Let everything planned have been sent, and so on each of `days` days before."""
+    conn.execute(
+        """
+        with old as (
+            insert into reporting.report_occurrences (tenant_id, subscription_id, local_date,
+                report_period_start, report_period_end, due_at, give_up_at, state, closed_at)
+            select o.tenant_id, o.subscription_id, o.local_date - n, o.report_period_start - n,
+                o.report_period_end - n, o.due_at - n * interval '1 day', o.give_up_at - n * interval '1 day',
+                'sent', o.due_at
+            from reporting.report_occurrences as o cross join generate_series(1, %s) as n
+            returning tenant_id, subscription_id, occurrence_id
+        )
+        insert into reporting.report_deliveries (tenant_id, occurrence_id, channel, recipient,
+            delivery_status, attempts, delivered_at, files, render_key)
+        select o.tenant_id, o.occurrence_id, 'email', s.recipients[1], 'sent', 1, now(), '[{}]',
+            o.occurrence_id
+        from old as o join reporting.report_subscriptions as s using (tenant_id, subscription_id)
+        """,
+        (days,),
+    )
+    conn.execute("update reporting.report_deliveries set delivery_status = 'sent', delivered_at = now()")
+    conn.execute("update reporting.report_occurrences set state = 'sent', closed_at = now()")
+    for table in ("report_deliveries", "report_occurrences", "report_subscriptions"):
+        conn.execute(f"vacuum analyze reporting.{table}")
