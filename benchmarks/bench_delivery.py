@@ -199,7 +199,7 @@ def options_of() -> argparse.Namespace:
     parser.add_argument("--phases", default=",".join(PHASES))
     parser.add_argument("--messages", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--sharing", type=int, default=5, help="deliveries of a tenant to one rendering")
+    parser.add_argument("--sharing", type=int, default=50, help="deliveries to one rendering")
     parser.add_argument("--kilobytes", type=int, default=60, help="size of a PDF")
     parser.add_argument("--subscriptions", type=int, default=10_000)
     parser.add_argument("--samples", type=int, default=4)

@@ -69,16 +69,16 @@ class Sender:
             for delivery in records.sendable(self.book.conn, batch, self.clock()):
                 promise = promises[delivery.occurrence_id]
                 parcel, began = self._parcel(promise, delivery), time.monotonic()
-                # The outcome of one and the claim of the next share a commit, which takes as long as a mail
-                # server's answers to an envelope: they run side by side.
+                # The outcome of one and the claim of the next share a commit. A server takes about as long to
+                # take a text, so they run side by side; what delivers the text waits for the commit.
                 last, ended = ended, None
                 own_id = self._message_id(delivery)
                 turn = self._scribe.submit(self.book.turn, last, delivery, own_id, self.clock())
                 if alone:
                     self._prepare(delivery, parcel)
                 claimed = turn.result()
-                # Behind another dispatcher nothing is prepared: so it is soon overtaken.
-                alone = claimed is not None
+                # To take back what was prepared costs a connection, and slows down who wants to overtake.
+                alone = alone and claimed is not None
                 if claimed is not None:
                     ended = self._attempt(promise, claimed, parcel, began)
         finally:

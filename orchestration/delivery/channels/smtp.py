@@ -105,8 +105,8 @@ class SmtpChannel:
         self._answer_seconds = answer_seconds
         self._connection: smtplib.SMTP | None = None
         self._unreachable: TransientFailure | None = None
-        #: The parcel whose envelope is open, by its id: its text, or why there is none.
-        self._prepared: tuple[str, bytes | DeliveryFailure] | None = None
+        #: The parcel that lacks its final dot, by its id, or why it could not come so far.
+        self._prepared: tuple[str, DeliveryFailure | None] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -114,6 +114,7 @@ class SmtpChannel:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._take_back()
         if self._connection is not None:
             try:
                 self._connection.quit()
@@ -122,32 +123,32 @@ class SmtpChannel:
             self._connection = None
 
     def prepare(self, parcel: Parcel) -> None:
-        """Name sender and recipient to the server; nothing is delivered before the text (EarlyChannel)."""
+        """Hand over everything but the final dot, without which nothing is delivered (EarlyChannel)."""
         self._take_back()
         try:
             payload = self.composer.for_smtp(parcel)
             self._begun(parcel.recipient)
+            self._text(self._told_of_text(parcel.recipient), payload)
         except DeliveryFailure as failure:
             self._prepared = parcel.delivery_id, failure
         else:
-            self._prepared = parcel.delivery_id, payload
+            self._prepared = parcel.delivery_id, None
 
     def send(self, parcel: Parcel) -> str:
         """Hand the message to the server; returns its answer."""
         if self._prepared is None or self._prepared[0] != parcel.delivery_id:
             self.prepare(parcel)
         assert self._prepared is not None
-        payload, self._prepared = self._prepared[1], None
-        if isinstance(payload, DeliveryFailure):
-            raise payload
-        connection = self._told_of_text(parcel.recipient)
-        self._text(connection, payload)
-        return self._answer(connection)
+        failure, self._prepared = self._prepared[1], None
+        if failure is not None:
+            raise failure
+        assert self._connection is not None
+        return self._answer(self._connection)
 
     def _take_back(self) -> None:
-        """Let the server forget the envelope of a parcel that was prepared and not sent."""
+        """Forget a parcel that was prepared and not sent: within its text only a hang-up ends it."""
         prepared, self._prepared = self._prepared, None
-        if prepared is not None and isinstance(prepared[1], bytes) and not self._reset():
+        if prepared is not None and prepared[1] is None:
             self._drop()
 
     def _begun(self, recipient: str) -> None:
@@ -203,7 +204,6 @@ class SmtpChannel:
             raise refusal
 
     def _data(self) -> smtplib.SMTP:
-        # Not in one go with the envelope: until here the parcel can be taken back.
         connection = self._connected()
         replies: list[Reply] = []
         try:
