@@ -7,7 +7,9 @@ import signal
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 
+import psycopg
 import pytest
 
 from orchestration.delivery.service import dispatch, has_work
@@ -30,6 +32,20 @@ def wait_until(condition, seconds: float = 20) -> None:
         time.sleep(0.01)
 
 
+def at_once(warehouse, start_dispatcher, tmp_path) -> list[dict[str, int]]:
+    """Two dispatchers find everything planned, and start together; returns what they told."""
+    assert has_work(warehouse.conn, NOON)
+    start = tmp_path / "start"
+    dispatchers = [start_dispatcher(wait_for=start) for _ in range(2)]
+    wait_until(
+        lambda: sum(not p.poll() for p in dispatchers) == 2 and len(list(tmp_path.glob("start.*"))) == 2
+    )
+    start.touch()
+    told = [json.loads(process.communicate(timeout=60)[0]) for process in dispatchers]
+    assert all(process.returncode == 0 for process in dispatchers)
+    return told
+
+
 def test_two_dispatchers_at_once_send_each_report_once(
     warehouse, mail_server, start_dispatcher, tmp_path
 ) -> None:
@@ -37,22 +53,83 @@ def test_two_dispatchers_at_once_send_each_report_once(
         tenant = f"tenant{number:02}"
         warehouse.add_tenant(tenant)
         warehouse.subscribe(tenant, *(f"{name}@{tenant}.example" for name in "abcde"))
-    start = tmp_path / "start"
-    dispatchers = [start_dispatcher(wait_for=start) for _ in range(2)]
-    wait_until(
-        lambda: sum(not p.poll() for p in dispatchers) == 2 and len(list(tmp_path.glob("start.*"))) == 2
-    )
-    start.touch()
-    counts = [json.loads(process.communicate(timeout=60)[0]) for process in dispatchers]
+    counts = at_once(warehouse, start_dispatcher, tmp_path)
 
     assert len(mail_server.recipients()) == 60
     assert Counter(mail_server.recipients()) == ledger(warehouse)
     assert max(ledger(warehouse).values()) == 1
     assert sum(count["sent"] for count in counts) >= 60
-    assert all(process.returncode == 0 for process in dispatchers)
     assert (warehouse.settings.home / "renderings").read_text().count("\n") == 12
     both = warehouse.rows("select count(distinct claimed_by) as n from reporting.report_deliveries")
     assert both == [{"n": 2}]  # else this proves nothing
+
+
+def test_two_dispatchers_at_once_render_the_same_report_once(
+    warehouse, mail_server, start_dispatcher, tmp_path
+) -> None:
+    """Whoever comes second to the same report waits, then takes the files of the first."""
+    warehouse.add_tenant("gym")
+    for number in range(6):
+        warehouse.subscribe("gym", f"{number}@gym.example", name=f"subscription {number}")
+    hold = warehouse.settings.home / "hold"
+    hold.touch()
+
+    def let_go() -> None:
+        wait_until(lambda: Counter(warehouse.statuses().values())["rendering"] == 2)
+        time.sleep(0.3)
+        hold.unlink()
+
+    helper = Thread(target=let_go)
+    helper.start()
+    at_once(warehouse, start_dispatcher, tmp_path)
+    helper.join()
+    assert (warehouse.settings.home / "renderings").read_text().count("\n") == 1
+    assert set(warehouse.statuses().values()) == {"sent"}
+    assert len(mail_server.recipients()) == 6
+
+
+def cut_off(warehouse) -> None:
+    """Every dispatcher loses its connections."""
+    with psycopg.connect(warehouse.settings.database_url) as conn:
+        conn.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where application_name like 'metricpress deliver%' and datname = current_database()"
+        )
+
+
+def test_the_database_gone_while_a_message_is_under_way(warehouse, mail_server, start_dispatcher) -> None:
+    """Its outcome is recorded on a new connection; the dispatcher ends, and what is left goes out later."""
+    warehouse.add_tenant("gym")
+    warehouse.subscribe("gym", "a@gym.example", "slow@gym.example", "z@gym.example")
+    process = start_dispatcher()
+    wait_until(lambda: warehouse.statuses().get("slow@gym.example") == "sending")
+    cut_off(warehouse)
+    process.wait(timeout=30)
+    assert process.returncode != 0
+    assert warehouse.statuses() == {
+        "a@gym.example": "sent",
+        "slow@gym.example": "sent",
+        "z@gym.example": "ready",
+    }
+    dispatch(warehouse.settings, NOON + timedelta(minutes=1))
+    assert Counter(mail_server.recipients()) == ledger(warehouse)
+    assert len(mail_server.recipients()) == 3
+
+
+def test_a_lost_outcome_is_recorded_over_the_recovery_of_another(
+    warehouse, mail_server, start_dispatcher
+) -> None:
+    """Knowing is better than unknown: another dispatcher had taken the one under way for dead."""
+    warehouse.add_tenant("gym")
+    warehouse.subscribe("gym", "slow@gym.example", "z@gym.example")
+    process = start_dispatcher()
+    wait_until(lambda: warehouse.statuses().get("slow@gym.example") == "sending")
+    cut_off(warehouse)
+    wait_until(lambda: has_work(warehouse.conn, NOON))
+    assert len(dispatch(warehouse.settings, NOON).unknown) == 1
+    process.wait(timeout=30)
+    assert set(warehouse.statuses().values()) == {"sent"}
+    assert Counter(mail_server.recipients()) == ledger(warehouse)
 
 
 def test_killed_while_sending(warehouse, mail_server, start_dispatcher) -> None:
