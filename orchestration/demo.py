@@ -23,7 +23,7 @@ import psycopg
 from orchestration.delivery.calendar import Frequency
 from orchestration.delivery.outcome import DispatchResult
 from orchestration.errors import MetricpressError
-from orchestration.marts.build import last_project_hash, row_counts
+from orchestration.marts.build import build, last_project_hash, row_counts
 from orchestration.marts.dbt import project_hash
 from orchestration.marts.plan import Request, make_plan
 from orchestration.marts.portfolio import read_reporting_currency, write_reporting_currency
@@ -205,6 +205,10 @@ def run(settings: Settings, bar: Bar) -> DemoResult:
             result.run_id = _build(settings, advance)
     with _step(result, "deliver"), bar("Sending reports", None) as advance:
         result.dispatch = _deliver(settings, advance)
+    if result.dispatch.sent:
+        # What was sent is a mart too.
+        with _step(result, "usage"), bar("Taking in what was sent", None):
+            build(settings)
     with connect(settings, "pipeline") as conn:
         result.marts = row_counts(conn)
         result.documents = _documents(conn, settings)

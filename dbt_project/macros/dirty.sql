@@ -30,7 +30,8 @@
 )
 {%- endmacro %}
 
-{#- Tenants with dirt in one of the domains, or in any when none is named: (tenant_id). -#}
+{#- Tenants with dirt in one of the domains, or in any when none is named, save usage, which tells of runs and touches
+    no other model: (tenant_id). -#}
 {% macro dirty_tenants(domains=none) -%}
 {%- set domains = [domains] if domains is string else domains -%}
 (
@@ -41,6 +42,8 @@
         tenants.in_build
         {%- if domains %}
         and spans.domain in ('{{ domains | join("', '") }}')
+        {%- else %}
+        and spans.domain <> 'usage'
         {%- endif %}
 )
 {%- endmacro %}

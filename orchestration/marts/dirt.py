@@ -51,11 +51,12 @@ DOMAINS_OF_TABLE = {
     "staff": ("platform",),
     "metric_targets": ("platform",),
 }
+#: usage: days on which reports were due whose ledger changed.
 #: revenue_days: days of revenue that no model's change tells of (whole tenants, forced days, the clock).
 DOMAINS = tuple(
     sorted(
         {d for domains in DOMAINS_OF_TABLE.values() for d in domains}
-        | {"platform", "portfolio", "revenue_days", "clock"}
+        | {"platform", "portfolio", "revenue_days", "clock", "usage"}
     )
 )
 
@@ -390,6 +391,65 @@ def follow_clocks(conn: psycopg.Connection, *, models_stand: bool) -> None:
     )
     if models_stand:
         run_when_built(conn, ENTITIES_BY_CLOCK)
+
+
+def follow_ledger(conn: psycopg.Connection) -> None:
+    """Days whose deliveries are not as the mart report_usage tells, which must stand.
+
+    Looked for among what changed since an hour before the last build began, by when every transaction of a
+    dispatcher has ended; a checksum of the day then tells whether the mart has it already.
+    """
+    conn.execute(
+        """
+        with last_build as (
+            select coalesce(max(started_at) - interval '1 hour', '-infinity') as began
+            from build.builds where status = 'complete' and tenant_id is null
+        ),
+        changed as (
+            select o.tenant_id, o.due_at
+            from last_build as l join reporting.report_occurrences as o on o.updated_at > l.began
+            union all
+            select o.tenant_id, o.due_at
+            from last_build as l
+            join reporting.report_deliveries as d on d.updated_at > l.began
+            join reporting.report_occurrences as o using (tenant_id, occurrence_id)
+            union all
+            select o.tenant_id, o.due_at
+            from last_build as l
+            join reporting.report_subscriptions as s on s.updated_at > l.began
+            join reporting.report_occurrences as o using (tenant_id, subscription_id)
+        ),
+        days as (
+            select distinct n.tenant_id, n.timezone, (c.due_at at time zone n.timezone)::date as metric_date
+            from changed as c join next_tenants as n using (tenant_id)
+        ),
+        ledger as (
+            select days.tenant_id, days.metric_date, s.report,
+                sum(extract(epoch from o.updated_at) + d.checksum) as checksum
+            from days
+            join reporting.report_occurrences as o
+                on o.tenant_id = days.tenant_id
+                and o.due_at >= days.metric_date::timestamp at time zone days.timezone
+                and o.due_at < (days.metric_date + 1)::timestamp at time zone days.timezone
+            join reporting.report_subscriptions as s
+                on s.tenant_id = o.tenant_id and s.subscription_id = o.subscription_id
+            cross join lateral (
+                select coalesce(sum(extract(epoch from d.updated_at)), 0) as checksum
+                from reporting.report_deliveries as d
+                where d.tenant_id = o.tenant_id and d.occurrence_id = o.occurrence_id
+            ) as d
+            group by 1, 2, 3
+        )
+        insert into spans
+        select l.tenant_id, 'usage', daterange(l.metric_date, l.metric_date, '[]')
+        from ledger as l
+        where not exists (
+            select from marts.report_usage as u
+            where u.tenant_id = l.tenant_id and u.template = l.report and u.metric_date = l.metric_date
+                and u.ledger_checksum = l.checksum
+        )
+        """
+    )
 
 
 def _latest(moments: tuple[str, ...]) -> str:

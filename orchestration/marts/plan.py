@@ -105,6 +105,8 @@ def make_plan(conn: psycopg.Connection, build_id: UUID, request: Request, *, mod
         models_stand=models_stand,
     )
     dirt.follow_clocks(conn, models_stand=models_stand)
+    if models_stand:
+        dirt.follow_ledger(conn)
     if request.forced is not None:
         dirt.force(conn, *request.forced)
     dirt.merge_spans(conn)

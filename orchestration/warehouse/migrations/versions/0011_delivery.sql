@@ -113,6 +113,11 @@ alter table reporting.report_deliveries
 create index report_deliveries_rendering on reporting.report_deliveries (tenant_id, render_key)
     where render_key is not null;
 
+-- The mart report_usage follows what changed, by days on which reports were due.
+create index report_occurrences_changed on reporting.report_occurrences (updated_at);
+create index report_occurrences_due on reporting.report_occurrences (tenant_id, due_at);
+create index report_deliveries_changed on reporting.report_deliveries (updated_at);
+
 -- subscription_id NULL: nothing at all goes to this recipient.
 alter table reporting.suppressions
     drop constraint suppressions_pkey,
