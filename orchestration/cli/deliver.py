@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestration.cli import on_demand
+from orchestration.cli.cleanup import cleanup
 from orchestration.cli.console import AsJson, print_json, progress, remark
 from orchestration.cli.deliveries import is_subscription, since_from, tell_resent, tell_result
 from orchestration.errors import MetricpressError
@@ -27,6 +28,9 @@ app = typer.Typer(
 RESEND_DAYS = 7
 
 OfTenant = Annotated[str | None, typer.Option("--tenant", help="Only this tenant; default: all.")]
+
+
+app.command("cleanup")(cleanup)
 
 
 @app.callback()

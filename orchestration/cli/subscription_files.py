@@ -26,6 +26,7 @@ def export(
     from orchestration.delivery.subscription_changes import NOT_ORDERED, plain
     from orchestration.delivery.subscription_files import exported
     from orchestration.delivery.subscriptions import listed
+    from orchestration.warehouse.audit import record_action
     from orchestration.warehouse.connection import connect
     from orchestration.warehouse.tenants import require_tenant
 
@@ -33,6 +34,7 @@ def export(
         if tenant is not None:
             require_tenant(conn, tenant)
         stored = listed(conn, tenant)
+        record_action(conn, "export", "subscriptions", tenant or "all tenants", tenant=tenant)
     if as_json:
         by_tenant: dict[str, list[dict[str, Any]]] = {}
         for one in stored:

@@ -16,6 +16,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from orchestration.defs.partitions import DAYS
 from orchestration.defs.requests import render_report, send_again
+from orchestration.defs.watch import remove_old_files
 from orchestration.settings import Settings
 
 #: Runs of the five-minute refresh and of dispatches are of no interest later; days and backfills are kept.
@@ -115,10 +116,11 @@ def purge_runs(context: dg.OpExecutionContext, settings: dg.ResourceParam[Settin
     context.log.info("%d runs and %d folders deleted", deleted, folders)
 
 
-@dg.job(description="Delete runs of refresh and dispatch, and logs of dbt, that are past their time.")
+@dg.job(description="Delete runs, logs of dbt and files of reports that are past their time.")
 def housekeeping() -> None:
-    """Dagster keeps its event log for ever by itself."""
+    """Dagster keeps its event log for ever by itself; files are kept as each tenant says."""
     purge_runs()
+    remove_old_files()
 
 
 def purge_folders(parent: Path, kept: timedelta) -> int:

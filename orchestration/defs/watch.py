@@ -11,6 +11,7 @@ import dagster as dg
 
 from orchestration.delivery.operator_mail import tell
 from orchestration.delivery.operator_summary import TOLD_FROM
+from orchestration.delivery.retention import clean
 from orchestration.settings import Settings
 
 WATCH_SECONDS = 30
@@ -42,6 +43,18 @@ def tell_summary(context: dg.OpExecutionContext, settings: dg.ResourceParam[Sett
 def operator_summary() -> None:
     """What was due, sent, late, failed, unknown, held, skipped; and what to do."""
     tell_summary()
+
+
+@dg.op
+def remove_old_files(context: dg.OpExecutionContext, settings: dg.ResourceParam[Settings]) -> None:
+    """Rendered files after the tenant's retention_days; the ledger stays."""
+    cleaned = clean(settings, datetime.now(UTC))
+    context.log.info(
+        "%d files of %d deliveries, %d orphans and %d unfinished ones removed, %d bytes",
+        cleaned.files, cleaned.deliveries, cleaned.orphans, cleaned.partials, cleaned.bytes,
+    )  # fmt: skip
+    for problem in [*(f"left, as it lies elsewhere: {path}" for path in cleaned.outside), *cleaned.errors]:
+        context.log.warning(problem)
 
 
 def schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:

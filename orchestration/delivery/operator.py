@@ -44,11 +44,11 @@ _NEW = f"""
             and d.updated_at > clock_timestamp() - {RECENT}
     ),
     occurrences as (
-        select o.tenant_id, o.occurrence_id, o.state as what, o.reason
+        select o.tenant_id, o.occurrence_id, o.state as what, o.reason, o.give_up_at
         from reporting.report_occurrences as o
         where o.state in ('held', 'notified') and o.updated_at > clock_timestamp() - {RECENT}
         union all
-        select o.tenant_id, o.occurrence_id, 'late', o.reason
+        select o.tenant_id, o.occurrence_id, 'late', o.reason, o.give_up_at
         from reporting.report_occurrences as o
         join reporting.report_subscriptions as s using (tenant_id, subscription_id)
         where o.state = 'pending' and (s.is_active or o.origin = 'on_demand')
@@ -59,7 +59,8 @@ _NEW = f"""
         select * from deliveries
         union all
         select tenant_id, occurrence_id, null, what, null, null, reason,
-            'occurrence ' || occurrence_id || ' ' || what
+            -- Asked for again, it has another time and is told again.
+            concat_ws(' ', 'occurrence', occurrence_id, what, extract(epoch from give_up_at))
         from occurrences
     )
     select t.tenant_id, t.occurrence_id, t.delivery_id, t.what, t.channel, t.recipient, t.about, s.owner,
@@ -193,8 +194,7 @@ def _in_words(thing: Thing, zone: ZoneInfo) -> Alert:
         ),
         "held": (
             f"{name} is held back",
-            f"{mend} let it go: metricpress deliveries list --tenant {thing.tenant_id} --status held,"
-            " deliver resend ID",
+            f"{mend} let it go: metricpress deliver resend {key}",
         ),
         "notified": (
             f"{name} went out as a notice without figures",

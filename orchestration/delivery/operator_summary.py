@@ -151,7 +151,9 @@ class DaySummary:
         if self.total("unknown"):
             found.append("unknown: ask the recipient; only if it is missing: metricpress deliver resend ID")
         if self.total("held"):
-            found.append("held: mend the data, metricpress build, then: metricpress deliver resend ID")
+            found.append(
+                "held: mend the data, metricpress build, then: metricpress deliver resend --failed-only"
+            )
         if self.total("notices"):
             found.append("notices: mend the data, metricpress build, then: metricpress deliver send NAME")
         if self.total("waiting") or self.older:

@@ -115,7 +115,7 @@ def keep(report: RenderedReport, promise: Promise, output_dir: Path, key: str) -
 
 def kept_folder(promise: Promise, output_dir: Path) -> Path:
     """Where what was rendered for a report of a tenant is kept."""
-    return output_dir / _plain(promise.tenant_id) / promise.report
+    return output_dir / file_name_part(promise.tenant_id) / promise.report
 
 
 def kept_file(path: Path, name: str, content: bytes) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def preview(conn: Connection, request: ReportRequest, formats: Sequence[str], fo
 def file_stem(asked: Promise | ReportRequest) -> str:
     """Tenant, branch, report, frequency and period as the name of a file."""
     parts = (asked.tenant_id, asked.branch_id, asked.report, asked.frequency, period_label(asked))
-    return "_".join(_plain(part) for part in parts if part)
+    return "_".join(file_name_part(part) for part in parts if part)
 
 
 def intact(files: Iterable[Mapping[str, Any]]) -> bool:
@@ -276,5 +276,6 @@ def _read(entry: Mapping[str, Any]) -> bytes:
     return content
 
 
-def _plain(text: str) -> str:
+def file_name_part(text: str) -> str:
+    """Text as part of the name of a file or folder; different texts may give the same."""
     return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -103,9 +104,9 @@ LOGINS = {
 
 
 def login_role(server: str, name: str, options: str = "", member_of: tuple[str, ...] = ()) -> None:
-    """A role that may log in, made once for the server of the tests."""
+    """A role that may log in, made once for the server of the tests, which several processes may share."""
     with psycopg.connect(server, autocommit=True) as admin:
-        if not admin.execute("select 1 from pg_roles where rolname = %s", [name]).fetchone():
+        with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
             admin.execute(
                 sql.SQL("create role {} login password 'pw' {}").format(
                     sql.Identifier(name),
@@ -113,6 +114,8 @@ def login_role(server: str, name: str, options: str = "", member_of: tuple[str, 
                 )
             )
         for role in member_of:
+            if admin.execute("select pg_has_role(%s, %s, 'member')", [name, role]).fetchone() == (True,):
+                continue
             admin.execute(sql.SQL("grant {} to {}").format(sql.Identifier(role), sql.Identifier(name)))
 
 
@@ -300,18 +303,21 @@ def test_commands_tell_their_acts(metricpress: Callable[..., Any], database: psy
     actor = {"METRICPRESS_ACTOR": "Ada"}
     assert metricpress("config", "set", "acme", "gross_margin", "0.5", env=actor).returncode == 0
     assert metricpress("config", "export", "acme", env=actor).returncode == 0
+    assert metricpress("subscriptions", "export", env=actor).returncode == 0
     assert metricpress("config", "reporting-currency", "EUR", env=actor).returncode == 0
     assert metricpress("dsn", "--set-password", env=actor | {"METRICPRESS_BI_PASSWORD": "geheim"}).stdout
-    told = json.loads(metricpress("audit", "--json", "--limit", "4").stdout)
+    told = json.loads(metricpress("audit", "--json", "--limit", "5").stdout)
     assert [(row["action"], row["object_type"], row["object"]) for row in told] == [
         ("grant", "role", "metricpress_bi"),
         ("update", "installation", "*"),
+        ("export", "subscriptions", "all tenants"),
         ("export", "settings", "acme"),
         ("insert", "tenant_settings", "acme"),
     ]
     assert all(row["database_user"].endswith("(Ada)") for row in told)
     assert [row["application"] for row in told] == [
-        "metricpress dsn", "metricpress config", "metricpress config", "metricpress config",
+        "metricpress dsn", "metricpress config", "metricpress subscriptions", "metricpress config",
+        "metricpress config",
     ]  # fmt: skip
     assert "geheim" not in json.dumps(told)
 
