@@ -171,10 +171,11 @@ def test_the_location_loads_and_its_schedules_run(started: Ask) -> None:
     assert (entry["name"], entry["locationOrLoadError"]) == (LOCATION, {"__typename": "RepositoryLocation"})
     automation = started(AUTOMATION, selector=SELECTOR)
     assert statuses(automation["schedulesOrError"], "scheduleState") == dict.fromkeys(
-        ("daily_metrics", "housekeeping", "intraday_refresh", "monthly_cohorts"), "RUNNING"
+        ("daily_metrics", "housekeeping", "intraday_refresh", "monthly_cohorts", "operator_summary"),
+        "RUNNING",
     )
     assert statuses(automation["sensorsOrError"], "sensorState") == dict.fromkeys(
-        ("report_dispatch", "tell_operator"), "RUNNING"
+        ("operator_alerts", "report_dispatch", "tell_operator"), "RUNNING"
     )
 
 

@@ -310,3 +310,26 @@ def test_on_the_command_line(warehouse, metricpress) -> None:
     as_json = json.loads(metricpress("operator", "summary", "--day", "2026-11-20", "--json").stdout)
     assert as_json["lines"][0]["failed"] == 1
     assert "No mail was due" in metricpress("operator", "tell").stderr
+
+
+def test_dagster_does_the_same(watched, mail_server) -> None:
+    """The sensor tells and starts no run; the jobs end well."""
+    import dagster as dg  # three seconds, needed here only
+
+    from orchestration.defs.watch import operator_alerts, operator_summary, remove_old_files
+
+    watched.subscribe("gym", "reject550@gym.example")
+    dispatch(watched.settings, NOON)
+    resources = {"settings": watched.settings}
+    for expected in ("1 new alerts; operator@mp.example: metricpress", "nothing new"):
+        with dg.build_sensor_context(resources=resources) as context:
+            told = operator_alerts(context)
+        assert isinstance(told, dg.SkipReason)
+        assert expected in (told.skip_message or "")
+    assert operator_summary.execute_in_process(resources=resources).success
+
+    @dg.job
+    def cleaning() -> None:
+        remove_old_files()
+
+    assert cleaning.execute_in_process(resources=resources).success
