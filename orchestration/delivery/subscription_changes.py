@@ -113,14 +113,16 @@ def store(
     if not found:
         return current, []
     changed = {change.field for change in found}
+    open_from = current.open_from
     resumed = wanted.is_active and not current.is_active
     if resumed or changed & CALENDAR_FIELDS:
         today = today_of(wanted, tenant, now)
         if current.is_active:
             close_calendar(conn, current, today, now)
-        wanted = replace(wanted, open_from=max(today, current.open_from or today))
+        open_from = max(today, current.open_from or today)
     if "frequency" in changed:
         _keep_period_kind(conn, current)
+    wanted = replace(wanted, open_from=open_from)
     row = row_of(wanted)
     statement = sql.SQL(
         "update reporting.report_subscriptions set {} where tenant_id = {} and subscription_id = {}"
