@@ -171,7 +171,6 @@ def daemon(settings: Settings, folder: Path, options: argparse.Namespace) -> boo
     """Due at odd moments, half a minute apart."""
     with psycopg.connect(settings.database_url or "", autocommit=True) as conn:
         delivery_data.add_subscriptions(conn, 1, 0, "2026-11-20")
-        delivery_data.add_marts(conn)
         seconds = waits(settings, conn, folder, options.samples)
     shown = ", ".join(f"{value:.1f}" for value in seconds)
     print(f"daemon: seconds from due to claimed: {shown}")
@@ -209,7 +208,7 @@ def options_of() -> argparse.Namespace:
 def measure(phase: str, base: Settings, url: str, options: argparse.Namespace) -> int:
     """One phase in a database of its own and a folder of its own."""
     run(url, "delete from raw.tenants")
-    with tempfile.TemporaryDirectory(prefix="metricpress-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="metricpress-bench-", ignore_cleanup_errors=True) as folder:
         home = Path(folder) / "home"
         home.mkdir()
         own = replace(base, home=home, output_dir=home / "reports", database_url=url)

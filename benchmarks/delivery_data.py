@@ -92,24 +92,6 @@ def reset(conn: Connection) -> None:
     conn.execute("checkpoint")
 
 
-def add_marts(conn: Connection) -> None:
-    """One finished build over empty marts that are complete for every tenant, so that reports may go out."""
-    conn.execute(
-        """
-        create table marts.tenants (
-            tenant_id text primary key, name text, timezone text, currency text, week_start text,
-            as_of timestamptz, as_of_date date, complete_date date
-        );
-        alter table marts.tenants owner to metricpress_pipeline;
-        insert into marts.tenants
-        select tenant_id, name, timezone, currency, week_start, now(), current_date + 1, current_date
-        from raw.tenants;
-        with build as (insert into build.builds (status) values ('complete') returning build_id)
-        insert into build.mart_state (mart, build_id) select 'tenants', build_id from build;
-        """
-    )
-
-
 def add_history(conn: Connection, days: int) -> None:
     """Let everything planned have been sent, and so on each of `days` days before."""
     conn.execute(
