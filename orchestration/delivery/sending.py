@@ -91,8 +91,12 @@ class Sender:
             channel = self._channel(delivery.channel)
         except DeliveryFailure:
             return
-        if isinstance(channel, EarlyChannel) and isinstance(parcel, Parcel):
+        if not isinstance(channel, EarlyChannel) or isinstance(parcel, DeliveryFailure):
+            return
+        try:
             channel.prepare(parcel)
+        except Exception:  # the attempt meets the same fault, and says what it means
+            logger.exception("delivery %s could not be prepared", delivery.delivery_id)
 
     def _attempt(
         self, promise: Promise, delivery: Delivery, parcel: Parcel | DeliveryFailure, began: float

@@ -459,3 +459,16 @@ def test_an_output_folder_that_cannot_be_written_is_tried_again(warehouse, tmp_p
     blocked.unlink()
     later = dispatch(replace(warehouse.settings, output_dir=blocked), failed.next_attempt_at)
     assert len(later.sent) == 1
+
+
+def test_a_fault_while_preparing_is_told_by_the_attempt_and_stops_no_other(warehouse, monkeypatch) -> None:
+    class Early(Doubtful):
+        def prepare(self, parcel: Parcel) -> None:
+            raise ZeroDivisionError("a fault in the channel")
+
+    channel = Early(ValueError("the same fault"), None)
+    monkeypatch.setattr(sending, "open_channel", lambda name, settings: channel)
+    warehouse.add_tenant("gym")
+    warehouse.subscribe("gym", "a@gym.example", "b@gym.example")
+    dispatch(warehouse.settings, NOON)
+    assert warehouse.statuses() == {"a@gym.example": "unknown", "b@gym.example": "sent"}
