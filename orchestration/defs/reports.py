@@ -5,7 +5,9 @@ belong here: what a person asks for (requests.py), rendering (orchestration/repo
 was promised and sent (orchestration/delivery), which stays true without Dagster.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ from orchestration.settings import Settings
 GROUP = "reports"
 OWNER = "team:reporting"
 POOL = "reports"
+#: So long before a report is due its run is started: the tick of the sensor and the start of a run take less.
+LOOK_AHEAD = timedelta(seconds=30)
 #: Pictures of first pages in one event: more would make the event log heavy.
 PICTURES = 3
 
@@ -52,6 +56,10 @@ class Dispatch(dg.Config):
     """The form of the launchpad for a dispatch."""
 
     tenant: str | None = Field(default=None, description="only what is due of this tenant_id; empty: of all")
+    not_before: str | None = Field(
+        default=None,
+        description="wait until this moment first; the sensor starts runs before a report is due",
+    )
 
 
 def report_assets(
@@ -70,6 +78,7 @@ def report_assets(
         context: dg.AssetExecutionContext, config: Dispatch, settings: dg.ResourceParam[Settings]
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Render and send the reports that are due; a second dispatch of the same period sends nothing."""
+        wait_until(config.not_before)
         # Another attempt goes on where this one stopped: the ledger knows what went out.
         with retrying_only_transient():
             result = dispatch(settings, tenant=config.tenant)
@@ -84,6 +93,13 @@ def report_assets(
         tell_of_failures(result)
 
     return dispatch_reports
+
+
+def wait_until(moment: str | None) -> None:
+    """Sleep until that moment (ISO 8601 with offset), LOOK_AHEAD at most; not at all when it is over."""
+    if moment is not None:
+        left = datetime.fromisoformat(moment) - datetime.now(UTC)
+        time.sleep(min(max(left, timedelta(0)), LOOK_AHEAD).total_seconds())
 
 
 def tell_of_failures(result: DispatchResult) -> None:

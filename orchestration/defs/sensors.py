@@ -1,6 +1,6 @@
 """Sensors: reports that are due, and runs that failed.
 
-Belongs here: cheap looks every half minute, and telling the operator. Does not belong here: what is due,
+Belongs here: cheap looks every few seconds, and telling the operator. Does not belong here: what is due,
 which the ledger knows (orchestration/delivery).
 """
 
@@ -13,15 +13,17 @@ from uuid import uuid4
 import dagster as dg
 
 from orchestration.defs.jobs import Jobs
+from orchestration.defs.reports import LOOK_AHEAD
 from orchestration.defs.schedules import UNDER_WAY
 from orchestration.delivery.channels import open_channel
 from orchestration.delivery.channels.message import message_id
 from orchestration.delivery.channels.parcel import Parcel
-from orchestration.delivery.service import has_work
+from orchestration.delivery.service import next_work
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 
-DISPATCH_SECONDS = 30
+DISPATCH_SECONDS = 10
+FAILURE_SECONDS = 30
 #: Characters of a stack of causes that a mail can carry and a person reads.
 LONGEST_CAUSE = 2000
 logger = logging.getLogger(__name__)
@@ -38,7 +40,7 @@ def _report_dispatch(jobs: Jobs) -> dg.SensorDefinition:
         name="report_dispatch",
         minimum_interval_seconds=DISPATCH_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Starts a dispatch when a report is due and its data there, or a retry is.",
+        description="Starts a dispatch shortly before a report is due whose data is there, or a retry.",
     )
     def report_dispatch(
         context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
@@ -47,17 +49,20 @@ def _report_dispatch(jobs: Jobs) -> dg.SensorDefinition:
         if context.instance.get_runs_count(running):
             return dg.SkipReason("a dispatch is under way")
         with connect(settings, "pipeline", autocommit=True) as conn:
-            due = has_work(conn, datetime.now(UTC))
+            moment = next_work(conn, datetime.now(UTC), LOOK_AHEAD)
+        if moment is None:
+            return dg.SkipReason("no report is due")
         # No run key: sensors remember keys for ever, and the ledger already sees to it that nothing goes out
         # twice.
-        return dg.RunRequest() if due else dg.SkipReason("no report is due")
+        form = {"not_before": moment.isoformat()}
+        return dg.RunRequest(run_config={"ops": {"dispatch_reports": {"config": form}}})
 
     return report_dispatch
 
 
 @dg.run_failure_sensor(
     name="tell_operator",
-    minimum_interval_seconds=DISPATCH_SECONDS,
+    minimum_interval_seconds=FAILURE_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Says what failed, why, and what to do: in the log, and by mail to METRICPRESS_OPERATOR.",
 )

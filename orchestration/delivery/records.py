@@ -221,6 +221,22 @@ def has_loose_ends(conn: Connection, now: datetime, tenant: str | None = None) -
     return row is not None and bool(row[0])
 
 
+def next_moment(conn: Connection, now: datetime, until: datetime) -> datetime | None:
+    """The first moment after `now`, up to `until`, at which a report is due, given up or tried again."""
+    row = conn.execute(
+        f"""
+        select min(m.at)
+        from reporting.report_occurrences as o
+        join reporting.report_subscriptions as s using (tenant_id, subscription_id)
+        join reporting.report_deliveries as d using (tenant_id, occurrence_id)
+        cross join lateral (values (o.due_at), ({GIVE_UP_AT}), (d.next_attempt_at)) as m (at)
+        where o.state = 'pending' and m.at > %(now)s and m.at <= %(until)s and {OPEN} and {GOES}
+        """,
+        {"now": now, "until": until},
+    ).fetchone()
+    return row[0] if row else None
+
+
 def waiting_periods(conn: Connection, now: datetime, tenant: str | None = None) -> list[tuple[str, date]]:
     """Tenants and last days of the periods that due reports wait for."""
     return conn.execute(

@@ -60,6 +60,19 @@ def has_work(conn: Connection, now: datetime, tenant: str | None = None) -> bool
     return any(ready.is_ready for ready in judged.values())
 
 
+def next_work(conn: Connection, now: datetime, ahead: timedelta) -> datetime | None:
+    """When a dispatch has something to do: `now`, or a moment within `ahead` of it; else None.
+
+    Looking ahead writes nothing, so a change in the meantime still counts. `conn` must be in autocommit.
+    """
+    if has_work(conn, now):
+        return now
+    with conn.transaction(force_rollback=True):
+        if not has_work(conn, now + ahead):
+            return None
+        return records.next_moment(conn, now, now + ahead) or now
+
+
 def dispatch(
     settings: Settings,
     now: datetime | None = None,
