@@ -52,8 +52,12 @@ _NEW = f"""
         from reporting.report_occurrences as o
         join reporting.report_subscriptions as s using (tenant_id, subscription_id)
         where o.state = 'pending' and (s.is_active or o.origin = 'on_demand')
-            -- One caught up after an outage counts from its planning.
-            and greatest(o.due_at, {GIVE_UP_AT} - s.max_lateness) + %(after)s <= %(now)s
+            -- One caught up after an outage counts from its planning, which may have been a moment ago: no
+            -- dispatch had time for it yet. Rows from long after `now` are those of a rehearsed moment.
+            and greatest(
+                o.due_at, {GIVE_UP_AT} - s.max_lateness,
+                case when o.created_at <= %(now)s + interval '1 minute' then o.created_at end
+            ) + %(after)s <= %(now)s
     ),
     things as (
         select * from deliveries
