@@ -399,25 +399,28 @@ def follow_ledger(conn: psycopg.Connection) -> None:
     Looked for among what changed since an hour before the last build began, by when every transaction of a
     dispatcher has ended; a checksum of the day then tells whether the mart has it already.
     """
+    began = conn.execute(
+        "select coalesce(max(started_at) - interval '1 hour', '-infinity')::text from build.builds"
+        " where status = 'complete' and tenant_id is null"
+    ).fetchone()
+    assert began is not None
+    # As a value of its own, so that the planner sees how little has changed since.
     conn.execute(
         """
-        with last_build as (
-            select coalesce(max(started_at) - interval '1 hour', '-infinity') as began
-            from build.builds where status = 'complete' and tenant_id is null
-        ),
-        changed as (
+        with changed as (
             select o.tenant_id, o.due_at
-            from last_build as l join reporting.report_occurrences as o on o.updated_at > l.began
+            from reporting.report_occurrences as o
+            where o.updated_at > %(began)s
             union all
             select o.tenant_id, o.due_at
-            from last_build as l
-            join reporting.report_deliveries as d on d.updated_at > l.began
+            from reporting.report_deliveries as d
             join reporting.report_occurrences as o using (tenant_id, occurrence_id)
+            where d.updated_at > %(began)s
             union all
             select o.tenant_id, o.due_at
-            from last_build as l
-            join reporting.report_subscriptions as s on s.updated_at > l.began
+            from reporting.report_subscriptions as s
             join reporting.report_occurrences as o using (tenant_id, subscription_id)
+            where s.updated_at > %(began)s
         ),
         days as (
             select distinct n.tenant_id, n.timezone, (c.due_at at time zone n.timezone)::date as metric_date
@@ -448,7 +451,8 @@ def follow_ledger(conn: psycopg.Connection) -> None:
             where u.tenant_id = l.tenant_id and u.template = l.report and u.metric_date = l.metric_date
                 and u.ledger_checksum = l.checksum
         )
-        """
+        """,
+        {"began": began[0]},
     )
 
 
