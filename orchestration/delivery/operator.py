@@ -42,6 +42,13 @@ _NEW = f"""
         from reporting.report_deliveries as d
         where (d.delivery_status = 'unknown' or d.delivery_status = 'failed' and d.next_attempt_at is null)
             and d.updated_at > clock_timestamp() - {RECENT}
+            -- A person had it sent again since: what becomes of that is told.
+            and not exists (
+                select from reporting.report_deliveries as n
+                where n.tenant_id = d.tenant_id and n.occurrence_id = d.occurrence_id
+                    and n.channel = d.channel and n.recipient = d.recipient
+                    and n.attempt_group > d.attempt_group
+            )
     ),
     occurrences as (
         select o.tenant_id, o.occurrence_id, o.state as what, o.reason, o.give_up_at

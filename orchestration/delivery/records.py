@@ -201,8 +201,10 @@ def has_loose_ends(conn: Connection, now: datetime, tenant: str | None = None) -
                 join reporting.report_subscriptions as s using (tenant_id, subscription_id)
                 cross join lateral (
                     select bool_or({OPEN}) as is_open, bool_or({OPEN} and {GOES}) as goes,
-                        bool_or(d.delivery_status = 'pending' or {RETRY_DUE} and d.files = '[]') as is_bare,
-                        bool_or(d.delivery_status = 'ready' or {RETRY_DUE} and d.files <> '[]') as is_rendered
+                        bool_or({GOES} and (d.delivery_status = 'pending' or {RETRY_DUE} and d.files = '[]'))
+                            as is_bare,
+                        bool_or({GOES} and (d.delivery_status = 'ready' or {RETRY_DUE} and d.files <> '[]'))
+                            as is_rendered
                     from reporting.report_deliveries as d
                     where d.tenant_id = o.tenant_id and d.occurrence_id = o.occurrence_id
                 ) as d

@@ -23,6 +23,7 @@ from orchestration.delivery import rendering, service, subscriptions
 from orchestration.delivery.channels import CHANNELS
 from orchestration.delivery.outcome import DispatchResult
 from orchestration.delivery.recipients import Limits, check_recipients
+from orchestration.delivery.records import OPEN
 from orchestration.delivery.subscription_checks import one_of
 from orchestration.errors import MetricpressError
 from orchestration.settings import Settings
@@ -163,6 +164,16 @@ _REOPEN = """
         and o.occurrence_id = any(%(occurrences)s)
 """
 
+#: Of recipients of a copy: what was still to come to them by itself, or was held.
+_REPLACE = f"""
+    update reporting.report_deliveries as d set
+        delivery_status = case when d.delivery_status = 'failed' then 'failed' else 'skipped' end,
+        error_message = concat_ws('; ', d.error_message, 'a copy was sent by hand'), next_attempt_at = null
+    where d.tenant_id = %(tenant)s and d.occurrence_id = %(occurrence)s and d.channel = %(channel)s
+        and d.recipient = any(%(recipients)s) and d.delivery_status not in ('rendering', 'sending')
+        and ({OPEN} or d.delivery_status = 'held')
+"""
+
 _COPY = """
     insert into reporting.report_deliveries (tenant_id, occurrence_id, channel, recipient, attempt_group,
         kind, delivery_status, report_data, data_version, template_version, render_key, files, requested_by)
@@ -246,6 +257,7 @@ def forward(
             """,
             values,
         ).fetchall()
+        conn.execute(_REPLACE, values)
         rows = conn.execute(_COPY, values).fetchall()
         _reopen(conn, {one.occurrence_id}, now)
     result = _dispatch(settings, now, {one.occurrence_id}, {row[0] for row in rows})

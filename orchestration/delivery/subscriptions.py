@@ -260,6 +260,13 @@ def delete(conn: Connection, subscription: Subscription) -> None:
         key = (subscription.tenant_id, subscription.subscription_id)
         conn.execute(
             """
+            update reporting.report_occurrences set state = 'pending'
+            where tenant_id = %s and subscription_id = %s and state = 'held'
+            """,
+            key,
+        )
+        conn.execute(
+            """
             update reporting.report_deliveries as d
             set delivery_status = 'skipped', error_message = 'subscription deleted', next_attempt_at = null
             from reporting.report_occurrences as o

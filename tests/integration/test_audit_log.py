@@ -85,6 +85,9 @@ ATTACKS = (
     f"grant all on reporting.audit_log to current_user; {INSERT}",
     "alter event trigger metricpress_grants disable",
     "select reporting.record_action('acme', 'update', 'tenant_settings', 'acme', '{}')",
+    "create temporary table report_subscriptions (tenant_id text, subscription_id text);"
+    " create trigger forge after insert on pg_temp.report_subscriptions"
+    " for each row execute function reporting.record_audit('subscription_id')",
     "select lo_import('/etc/passwd')",
 )  # fmt: skip
 #: What PostgreSQL answers to somebody who may not; the act that is none is refused by a check.

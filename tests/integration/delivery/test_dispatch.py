@@ -295,6 +295,38 @@ def test_after_an_outage_the_newest_goes_out_and_the_older_are_skipped(warehouse
     assert message_from_bytes(late, policy=default)["Subject"].endswith("(late)")
 
 
+def test_a_held_report_of_a_deleted_subscription_waits_for_nobody(warehouse) -> None:
+    warehouse.add_tenant("gym", complete="2026-11-18")
+    made = warehouse.subscribe(
+        "gym", "ceo@gym.example", when_incomplete="hold", max_lateness=timedelta(hours=1)
+    )
+    dispatch(warehouse.settings, NOON - timedelta(hours=3))
+    dispatch(warehouse.settings, NOON - timedelta(hours=1, minutes=30))
+    assert warehouse.statuses() == {"ceo@gym.example": "held"}
+    subscriptions.delete(warehouse.conn, made)
+    assert warehouse.statuses() == {"ceo@gym.example": "skipped"}
+    assert warehouse.rows("select state from reporting.report_occurrences") == [{"state": "skipped"}]
+
+
+def test_what_a_pause_holds_back_is_no_work(warehouse) -> None:
+    """One recipient was asked for by hand and waits for its next attempt, the other is ready and paused."""
+    warehouse.add_tenant("gym")
+    warehouse.subscribe("gym", "ceo@gym.example", "cfo@gym.example")
+    dispatch(warehouse.settings, NOON)
+    warehouse.conn.execute(
+        "update reporting.report_deliveries set delivery_status = 'ready', delivered_at = null"
+    )
+    warehouse.conn.execute(
+        "update reporting.report_deliveries set delivery_status = 'failed', next_attempt_at = %s,"
+        " requested_by = 'ada' where recipient = 'ceo@gym.example'",
+        (NOON + timedelta(hours=1),),
+    )
+    warehouse.conn.execute("update reporting.report_occurrences set state = 'pending'")
+    warehouse.conn.execute("update reporting.report_subscriptions set is_active = false")
+    assert not has_work(warehouse.conn, NOON)
+    assert has_work(warehouse.conn, NOON + timedelta(hours=1))
+
+
 def test_paused_resumed_deleted(warehouse) -> None:
     warehouse.add_tenant("gym")
     subscription = warehouse.subscribe("gym", "ceo@gym.example")

@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from orchestration.delivery import subscriptions
 from orchestration.delivery.operator_mail import AGAIN, MOST_MAILS, tell
 from orchestration.delivery.operator_summary import summarize_day
+from orchestration.delivery.resending import Again, resend
 from orchestration.delivery.service import dispatch
 
 pytestmark = pytest.mark.integration
@@ -72,6 +74,18 @@ def test_failures_are_told_once_and_together(watched, mail_server) -> None:
     assert occurrence["alerted_at"] is not None
     again = tell(watched.settings, EARLY + MINUTE)
     assert (again.alerts, again.mails) == ((), ())
+
+
+def test_what_was_sent_again_is_no_failure(watched, mail_server) -> None:
+    """The row that a person's request replaced has come to its end; the recipient has the report."""
+    watched.subscribe("gym", "busy450@gym.example")
+    dispatch(watched.settings, NOON)
+    assert watched.statuses() == {"busy450@gym.example": "failed"}, "to be tried again by itself"
+    watched.settings = replace(watched.settings, outbox_only=True)
+    resend(watched.settings, Again(tenant="gym"), NOON)
+    rows = watched.rows("select delivery_status from reporting.report_deliveries order by attempt_group")
+    assert [row["delivery_status"] for row in rows] == ["failed", "sent"]
+    assert tell(watched.settings, NOON).alerts == ()
 
 
 def test_a_report_that_waits_too_long_is_told_once(watched, mail_server) -> None:
@@ -318,8 +332,9 @@ def test_dagster_does_the_same(watched, mail_server) -> None:
 
     from orchestration.defs.watch import operator_alerts, operator_summary, remove_old_files
 
-    watched.subscribe("gym", "reject550@gym.example")
+    made = watched.subscribe("gym", "reject550@gym.example")
     dispatch(watched.settings, NOON)
+    subscriptions.pause(watched.conn, made)  # the sensor looks at the present, when another may be due
     resources = {"settings": watched.settings}
     for expected in ("1 new alerts; operator@mp.example: metricpress", "nothing new"):
         with dg.build_sensor_context(resources=resources) as context:

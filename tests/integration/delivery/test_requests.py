@@ -316,6 +316,19 @@ def test_an_existing_report_to_someone_else(gym, mail_server, command) -> None:
     assert (other.returncode, "as it is" in other.stderr) == (2, True)
 
 
+def test_a_copy_by_hand_takes_the_place_of_what_is_still_to_come(gym, mail_server) -> None:
+    """Sent to somebody whose own delivery is to be tried again: the copy goes out, and nothing stays open."""
+    gym.subscribe("gym", "ceo@gym.example", "busy450@gym.example", starts_on=NOW.date())
+    dispatch(gym.settings, NOON_TODAY)
+    first = next(row for row in deliveries(gym) if row["recipient"] == "ceo@gym.example")
+    gym.settings = replace(gym.settings, outbox_only=True)
+    sent = resending.forward(gym.settings, first["delivery_id"], ["busy450@gym.example"], now=NOON_TODAY)
+    assert [one.delivery_status for one in sent.result.outcomes] == ["sent"]
+    assert [row["next_attempt_at"] for row in deliveries(gym)] == [None] * 3
+    assert gym.rows("select state from reporting.report_occurrences") == [{"state": "sent"}]
+    assert dispatch(gym.settings, NOON_TODAY + timedelta(hours=2)).outcomes == ()
+
+
 def test_allow_list_and_suppressions_hold_for_copies(gym, command) -> None:
     gym.subscribe("gym", "ceo@gym.example")
     dispatch(gym.settings, NOON_TODAY)

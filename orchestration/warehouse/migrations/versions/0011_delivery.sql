@@ -178,6 +178,9 @@ $$;
 revoke execute on function reporting.record_action from public;
 grant execute on function reporting.record_action to metricpress_pipeline;
 
+-- Whoever may put it on a table of his own could write what he likes.
+revoke execute on function reporting.record_audit from public;
+
 -- Rows come from the functions of the log's owner, also where a role was granted too much.
 create function reporting.refuse_audit_row() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
