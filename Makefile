@@ -25,9 +25,10 @@ test: setup ## all tests, on the embedded PostgreSQL, in up to four processes
 test-fast: setup ## tests without a database and without whole programs
 	@$(BIN)/pytest -m "not integration and not e2e"
 
-test-long: setup ## 300 fresh random histories of the marts (SEED=n repeats a run), planted bugs against 25
+test-long: setup ## 300 fresh random histories of the marts (SEED=n repeats a run), planted bugs, 100 kills, 10,000 due
 	@$(BIN)/pytest tests/integration/exact/test_differential.py -s --histories 300 $(if $(SEED),--histories-seed $(SEED))
 	@$(BIN)/pytest tests/integration/exact/test_planted_bugs.py -s --histories 25
+	@$(BIN)/pytest tests/integration/delivery/faults -s --long -m long
 
 lint: setup ## ruff, mypy, sqlfluff, dbt parse; FIX=1 puts Python and SQL into form first
 ifdef FIX

@@ -297,12 +297,14 @@ class Ledger:
 
 
 #: A claim that a crash of the database forgets would be made again: a commit waits for the disk, also where
-#: the server is tuned not to.
+#: the server is tuned not to. A dispatcher whose machine went away without a word is found dead in a minute.
 _BEGIN = """
     select pg_backend_pid(), pg_advisory_lock(%s, pg_backend_pid()),
         case current_setting('synchronous_commit')
             when 'off' then set_config('synchronous_commit', 'on', false)
-        end
+        end,
+        set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false),
+        set_config('tcp_keepalives_count', '3', false)
 """
 #: Also over an `unknown` that another dispatcher assumed meanwhile.
 _SETTLE = """

@@ -63,11 +63,12 @@ _EMPTY = """
     drop function if exists reporting.stand_still cascade;
     truncate reporting.report_subscriptions, reporting.tenant_settings, reporting.check_results,
         reporting.operator_notices, build.builds, raw.tenants cascade;
+"""
+_NO_MARTS = """
     create table if not exists marts.tenants (
         tenant_id text primary key, name text, timezone text, currency text, week_start text,
         as_of timestamptz, as_of_date date, complete_date date
     );
-    alter table marts.tenants owner to metricpress_pipeline;
     truncate marts.tenants;
 """
 
@@ -378,6 +379,7 @@ def emptied(settings: Settings) -> Iterator[Warehouse]:
     with connect(settings, autocommit=True) as owner:
         owner.execute(_EMPTY)
     with connect(settings, "pipeline", autocommit=True) as conn:
+        conn.execute(_NO_MARTS)
         made = Warehouse(settings, conn)
         made.add_build()
         yield made

@@ -5,9 +5,9 @@ Does not: running anything, and how to read either.
 
 1. Nothing lost: the promises are exactly those the subscriptions ask for, one row each; at the end none of
    them is still open, and only those failed or were left out whom the case excuses (refused for good).
-2. `sent` was received once. `unknown` was received once or not at all. Of a row that says anything else
-   nothing was received; save one that is still to be tried again and whose receiver takes the repetition
-   for the same (webhook-id, a file of the same name) or has the first part of it (progress).
+2. `sent` was received once. `unknown`, and what is being sent, once or not at all. Of a row that says
+   anything else nothing was; save one that is to be tried again and whose receiver takes the repetition for
+   the same (webhook-id, a file of the same name) or has the first part of it (progress).
 3. Nothing strange: whatever was received belongs to one row, went to that row's recipient alone, and carries
    the files of which the row keeps the digests.
    A notice carries none.
@@ -24,7 +24,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 #: How often the receiver may hold what a row in that state stands for.
-RECEIVED = {"sent": (1, 1), "unknown": (0, 1)}
+RECEIVED = {"sent": (1, 1), "unknown": (0, 1), "sending": (0, 1)}
 CLOSED = ("sent", "unknown", "failed", "skipped", "held")
 
 
@@ -86,15 +86,17 @@ def violations(
 ) -> list[str]:
     """Every breach of the invariant in words; empty when it holds.
 
-    excused: recipients who need not get theirs. settled: that nothing is open any more, is part of it.
+    excused: recipients who need not get theirs. settled: nothing may be open any more; else dispatchers may
+    have died since, and nobody has looked after it.
     """
     found = [*_promises(ledger, promised), *_received(received, ledger), *_strange(received, ledger)]
-    if settled:
-        found += [f"lost: {row.promise} is still {row.delivery_status}" for row in ledger if row.is_open]
     for row in ledger:
         if not row.is_open and row.delivery_status not in RECEIVED and row.recipient not in excused:
             found.append(f"lost: {row.promise} is {row.delivery_status} without an excuse")
-    return [*found, *_occurrences(ledger)]
+    if settled:
+        found += [f"lost: {row.promise} is still {row.delivery_status}" for row in ledger if row.is_open]
+        found += _occurrences(ledger)
+    return found
 
 
 def _promises(ledger: Sequence[Row], promised: Iterable[Promise]) -> Iterable[str]:

@@ -61,7 +61,7 @@ def test_three_days_between_two_attempts(post, policy) -> None:
     post.dispatch(NOON - 4 * DAY)
     post.server.accept()
     post.dispatch(NOON + 8 * HOUR)
-    post.dispatch(NOON + 30 * HOUR)
+    post.dispatch(NOON + 22 * HOUR)
     sent = [row.local_date for row in post.ledger() if row.delivery_status == "sent"]
     assert set(sent) == ({TODAY} if policy == "catch_up" else set()) | {TODAY + DAY}
     assert len(post.server.received()) == len(sent)
