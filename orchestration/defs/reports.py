@@ -19,6 +19,7 @@ from orchestration.defs.metadata import file_link, markdown_table, picture
 from orchestration.defs.retries import TRANSIENT_RETRIES, retrying_only_transient
 from orchestration.delivery.outcome import DispatchResult
 from orchestration.delivery.records import Outcome
+from orchestration.delivery.rendering import MEDIA_TYPES
 from orchestration.delivery.service import dispatch
 from orchestration.reports import first_page_png
 from orchestration.settings import Settings
@@ -141,7 +142,7 @@ def deliveries_table(outcomes: Sequence[Outcome]) -> dg.MarkdownMetadataValue:
 def dispatch_metadata(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Who got what, the files, and the first pages."""
     files = {entry["path"]: entry["format"] for outcome in outcomes for entry in outcome.files}
-    documents = [Path(path) for path, kind in files.items() if not kind.startswith("mail.")]
+    documents = [Path(path) for path, kind in files.items() if kind in MEDIA_TYPES]
     return {
         "sent": sum(o.delivery_status == "sent" for o in outcomes),
         "deliveries": deliveries_table(outcomes),

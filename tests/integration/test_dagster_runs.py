@@ -298,6 +298,7 @@ def test_a_report_on_demand_by_its_form(harbour: Settings) -> None:
     sent = run(defs, instance, "report_on_demand", run_config=form)
     assert sent.success
     assert "ceo@harbour.example" in str(metadata_of(sent)["deliveries"].value)
+    assert {path for path in metadata_of(sent) if path.startswith(name)} == {f"{name}.pdf"}
     assert ledger(harbour) == [("ceo@harbour.example", 1, "sent")]
 
     weekly = with_form("render_report", tenant="harbour", report="lead_performance", frequency="WEEKLY",
