@@ -394,11 +394,13 @@ def follow_clocks(conn: psycopg.Connection, *, models_stand: bool) -> None:
 
 
 def follow_ledger(conn: psycopg.Connection) -> None:
-    """Days whose deliveries are not as the mart report_usage tells, which must stand.
+    """Days whose deliveries are not as the mart report_usage tells, where it stands.
 
     Looked for among what changed since an hour before the last build began, by when every transaction of a
     dispatcher has ended; a checksum of the day then tells whether the mart has it already.
     """
+    if conn.execute("select to_regclass('marts.report_usage')").fetchone() == (None,):
+        return
     began = conn.execute(
         "select coalesce(max(started_at) - interval '1 hour', '-infinity')::text from build.builds"
         " where status = 'complete' and tenant_id is null"
