@@ -221,11 +221,7 @@ def find(conn: Connection, key: str, tenant: str | None = None) -> Subscription:
 
 def reread(conn: Connection, subscription: Subscription) -> Subscription:
     """The row as it is now, locked against other changes until the transaction ends."""
-    key = (subscription.tenant_id, subscription.subscription_id)
-    # The planner locks this row; a change takes it first, so that neither waits for the other twice.
-    conn.execute(
-        "select from reporting.report_planning where tenant_id = %s and subscription_id = %s for update", key
-    )
+    key = _locked(conn, subscription)
     with conn.cursor(row_factory=class_row(Subscription)) as cursor:
         found = cursor.execute(
             f"""
@@ -327,7 +323,20 @@ def tenant_of(conn: Connection, tenant_id: str) -> Tenant:
 
 
 def _update(conn: Connection, subscription: Subscription, changes: str, *values: object) -> None:
+    with conn.transaction():
+        key = _locked(conn, subscription)
+        conn.execute(
+            "update reporting.report_subscriptions"
+            f" set {changes} where tenant_id = %s and subscription_id = %s",
+            (*values, *key),
+        )
+
+
+def _locked(conn: Connection, subscription: Subscription) -> tuple[str, UUID | None]:
+    """The key of the row, of which the planner's own row is locked until the transaction ends."""
+    # Every change takes that one first, as the planner does: so no two wait for each other.
+    key = (subscription.tenant_id, subscription.subscription_id)
     conn.execute(
-        f"update reporting.report_subscriptions set {changes} where tenant_id = %s and subscription_id = %s",
-        (*values, subscription.tenant_id, subscription.subscription_id),
+        "select from reporting.report_planning where tenant_id = %s and subscription_id = %s for update", key
     )
+    return key

@@ -10,10 +10,8 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path, PurePath
-from types import TracebackType
-from typing import Self
 
-from orchestration.delivery.channels.parcel import Parcel
+from orchestration.delivery.channels.parcel import Parcel, Unopened
 from orchestration.delivery.failures import DeliveryFailure, PermanentFailure, TransientFailure
 from orchestration.errors import MetricpressError
 
@@ -25,19 +23,9 @@ TRANSIENT_ERRNOS = frozenset(
 LONGEST_RECIPIENT = 80
 
 
-class _Folder:
-    """What both folder channels share: nothing to open, nothing to close."""
-
+class _Folder(Unopened):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
 
 class OutboxChannel(_Folder):

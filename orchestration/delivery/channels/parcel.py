@@ -106,6 +106,18 @@ class Channel(Protocol):
         """Deliver and return where it went. Raises one of orchestration.delivery.failures."""
 
 
+class Unopened:
+    """What a channel begins with that has nothing to open and nothing to close."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+
 @runtime_checkable
 class EarlyChannel(Channel, Protocol):
     """A channel that can begin with a parcel before it is sure that the parcel may go."""

@@ -25,7 +25,7 @@ from slack_sdk.web import SlackResponse
 from slack_sdk.webhook import WebhookClient
 
 from orchestration.delivery.channels import slack_blocks
-from orchestration.delivery.channels.parcel import Attachment, Parcel
+from orchestration.delivery.channels.parcel import Attachment, Parcel, Unopened
 from orchestration.delivery.channels.webhook import retry_after
 from orchestration.delivery.failures import (
     DeliveryFailure,
@@ -88,7 +88,7 @@ class _Answer:
     details: str = ""
 
 
-class SlackChannel:
+class SlackChannel(Unopened):
     """Messages to channels (`#name` or id, by bot) and to incoming webhooks (by their name)."""
 
     def __init__(
@@ -100,14 +100,6 @@ class SlackChannel:
         self._seconds = seconds
         #: Recipients of the batch after one that could not be reached do not wait for the same time-out.
         self._unreachable: dict[str, _Unreachable] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def send(self, parcel: Parcel) -> str:
         """Post the message and its files; returns channel and time stamp, by which Slack knows it."""

@@ -14,8 +14,7 @@ import json
 import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 from standardwebhooks import Webhook
@@ -33,7 +32,7 @@ from orchestration.delivery.channels.outbound import (
     Target,
     post,
 )
-from orchestration.delivery.channels.parcel import About, Attachment, Parcel
+from orchestration.delivery.channels.parcel import About, Attachment, Parcel, Unopened
 from orchestration.delivery.failures import PermanentFailure, TransientFailure
 from orchestration.errors import MetricpressError
 
@@ -45,7 +44,7 @@ TRY_AGAIN = frozenset({408, 425, 429})
 GONE = 410
 
 
-class WebhookChannel:
+class WebhookChannel(Unopened):
     """One request a parcel, each on a connection of its own."""
 
     def __init__(self, signing_keys: Sequence[str], private_hosts: Sequence[str]) -> None:
@@ -55,14 +54,6 @@ class WebhookChannel:
         #: Hosts that were not reached and URLs that gave no answer: the rest of the batch does not wait for
         #: them one by one.
         self._silent: dict[str, TransientFailure] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def send(self, parcel: Parcel) -> str:
         """Sign and post; returns the receiver's status."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time as clock
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from email import message_from_bytes
@@ -16,6 +18,7 @@ from orchestration.delivery import sending, subscriptions
 from orchestration.delivery.channels.parcel import Parcel
 from orchestration.delivery.failures import PartialFailure, PermanentFailure, TransientFailure
 from orchestration.delivery.service import dispatch, has_work, plan_occurrences
+from orchestration.warehouse.connection import connect
 
 pytestmark = pytest.mark.integration
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -306,6 +309,25 @@ def test_a_held_report_of_a_deleted_subscription_waits_for_nobody(warehouse) -> 
     subscriptions.delete(warehouse.conn, made)
     assert warehouse.statuses() == {"ceo@gym.example": "skipped"}
     assert warehouse.rows("select state from reporting.report_occurrences") == [{"state": "skipped"}]
+
+
+def test_a_pause_and_an_edit_at_once_do_not_wait_for_each_other(warehouse) -> None:
+    warehouse.add_tenant("gym")
+    made = warehouse.subscribe("gym", "ceo@gym.example")
+
+    def pause() -> None:
+        with connect(warehouse.settings, "pipeline") as conn:
+            subscriptions.pause(conn, made)
+
+    with ThreadPoolExecutor(1) as other, connect(warehouse.settings, "pipeline") as editor:
+        editor.execute("select from reporting.report_planning for update")
+        paused = other.submit(pause)
+        while not warehouse.rows("select from pg_locks where not granted"):
+            clock.sleep(0.01)
+        assert subscriptions.reread(editor, made).is_active
+        editor.commit()
+        paused.result(timeout=10)
+    assert not subscriptions.find(warehouse.conn, "daily executive").is_active
 
 
 def test_what_a_pause_holds_back_is_no_work(warehouse) -> None:

@@ -117,13 +117,16 @@ class FaultServer:
 
     def received(self) -> list[Received]:
         """Every message the server took, in order."""
-        lines = self.mailbox.read_text().splitlines() if self.mailbox.exists() else []
-        return [_received(json.loads(line)) for line in lines]
+        return [_received(kept) for kept in self._kept()]
+
+    def _kept(self) -> list[dict[str, Any]]:
+        """The lines that are written to their end: the server may be at the next one."""
+        text = self.mailbox.read_text() if self.mailbox.exists() else ""
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
     def contents(self) -> list[str]:
         """The words of every message, decoded."""
-        lines = self.mailbox.read_text().splitlines() if self.mailbox.exists() else []
-        messages = [message_from_string(json.loads(line)["content"], policy=default) for line in lines]
+        messages = [message_from_string(kept["content"], policy=default) for kept in self._kept()]
         return [
             part.get_content()
             for message in messages
