@@ -6,7 +6,7 @@ import json
 import shutil
 from dataclasses import asdict
 from datetime import UTC, datetime
-from textwrap import fill
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from orchestration.warehouse.audit import Change, Entry
 
 #: action -> the verb of its line.
+#: Of one value on the screen: files and figures of a report are long.
+MOST_LINES = 4
+
 VERBS = {
     "insert": "added", "update": "changed", "delete": "deleted", "truncate": "emptied",
     "backfill": "built anew", "export": "exported", "grant": "granted",
@@ -112,4 +115,7 @@ def _text(value: Any) -> str:
 
 def _line(text: str, indent: str, further: int) -> None:
     width = shutil.get_terminal_size().columns
-    print(fill(text, width, initial_indent=indent, subsequent_indent=" " * further, break_on_hyphens=False))
+    lines = wrap(text, width, initial_indent=indent, subsequent_indent=" " * further, break_on_hyphens=False)
+    if len(lines) > MOST_LINES:
+        lines = [*lines[: MOST_LINES - 1], " " * further + "... (--json shows all)"]
+    print("\n".join(lines))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 app = new_app(help="What was sent to whom, and how it went.")
 
+#: So that the tables of deliveries fit 80 columns.
+RECIPIENT_WIDTH = 28
+REPORT_WIDTH = 20
+
 
 @app.command("list")
 def list_deliveries(
@@ -38,9 +43,12 @@ def list_deliveries(
         str | None, typer.Option(metavar="SUBSCRIPTION", help="Only of this one.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 50,
+    all_attempts: Annotated[
+        bool, typer.Option("--all-attempts", help="Also what a later resend has replaced.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List deliveries, the newest first: each report, each recipient, and how it went."""
+    """List deliveries, the newest first: each report, each recipient, and how it stands now."""
     from orchestration.delivery.records import STATUSES, history
     from orchestration.delivery.subscriptions import find
     from orchestration.warehouse.connection import connect
@@ -53,8 +61,9 @@ def list_deliveries(
             require_tenant(conn, tenant)
         wanted = find(conn, subscription, tenant).subscription_id if subscription else None
         found = history(
-            conn, tenant, status, limit, subscription=wanted, since=since_from(since) if since else None
-        )
+            conn, tenant, status, limit, subscription=wanted, since=since_from(since) if since else None,
+            all_attempts=all_attempts,
+        )  # fmt: skip
     if as_json:
         print_json([vars(outcome) for outcome in found])
         return
@@ -83,24 +92,55 @@ def show(
         print_json(vars(found[0]) | {"report_data": shown, "history": history})
         return
     _print_one(found[0], done)
-    values = [{"figure": name, "value": value} for name, value in shown.items()]
-    print_table(values, ("figure", "value"), title="Figures shown", empty="No figures.")
+    values = [
+        {"figure": name, "value": shown[name], "before": shown.get(f"{name}.previous")}
+        for name in sorted(shown)
+        if not name.endswith(".previous")
+    ]
+    print_table(values, ("figure", "value", "before"), title="Figures shown", empty="No figures.")
 
 
 def print_outcomes(outcomes: Sequence[Outcome], empty: str) -> None:
-    """A line a delivery."""
-    rows: list[dict[str, Any]] = [
-        {
+    """A table a tenant, an entry a delivery."""
+    by_tenant: dict[str, list[dict[str, Any]]] = {}
+    for outcome in outcomes:
+        covered = days_covered(outcome.period_start, outcome.period_end)
+        row = {
             "id": str(outcome.delivery_id)[:8],
-            "tenant": outcome.tenant_id,
-            "subscription": outcome.subscription,
-            "period": days_covered(outcome.period_start, outcome.period_end),
-            "recipient": outcome.recipient,
-            "status": outcome.delivery_status,
+            "report": "\n".join((*wrap(outcome.subscription, REPORT_WIDTH), covered)),
+            "recipient": _two_lines(outcome.recipient),
+            "status (UTC)": f"{outcome.delivery_status}\n{_when(outcome)}",
         }
-        for outcome in outcomes
-    ]
-    print_table(rows, ("id", "tenant", "subscription", "period", "recipient", "status"), empty=empty)
+        by_tenant.setdefault(outcome.tenant_id, []).append(row)
+    if not by_tenant:
+        remark(empty)
+    for number, (tenant, rows) in enumerate(by_tenant.items()):
+        if number:
+            print()
+        print_table(rows, tuple(rows[0]), title=tenant)
+
+
+def _two_lines(recipient: str) -> str:
+    """A long address breaks before its domain, not in the middle of a word."""
+    name, sign, domain = recipient.rpartition("@")
+    return f"{name}\n{sign}{domain}" if sign and len(recipient) > RECIPIENT_WIDTH else recipient
+
+
+def _when(outcome: Outcome) -> str:
+    """When it was delivered, comes again, or was due."""
+    if outcome.delivered_at is not None:
+        word, moment = "", outcome.delivered_at
+    elif outcome.delivery_status == "failed" and outcome.next_attempt_at is not None:
+        word, moment = "again ", outcome.next_attempt_at
+    else:
+        word, moment = "due ", outcome.due_at
+    return word + _short(moment)
+
+
+def _short(moment: datetime) -> str:
+    """In UTC, without the year if it is this one, else without the time."""
+    moment = moment.astimezone(UTC)
+    return f"{moment:%m-%d %H:%M}" if moment.year == datetime.now(UTC).year else f"{moment:%Y-%m-%d}"
 
 
 def is_subscription(conn: psycopg.Connection[Any], key: str, tenant: str | None) -> bool:
@@ -177,18 +217,20 @@ def _print_one(outcome: Outcome, done: Sequence[Stage]) -> None:
         {
             "id": str(stage.delivery_id)[:8],
             "asked_by": stage.requested_by or "schedule",
-            "asked_at": stage.created_at,
+            "asked_at": _short(stage.created_at),
             "status": stage.delivery_status,
             "attempts": stage.attempts,
-            "last_change": stage.updated_at,
+            "last_change": _short(stage.updated_at),
         }
         for stage in done
     ]
-    print_table(rows, ("id", "asked_by", "asked_at", "status", "attempts", "last_change"), title="History")
+    print_table(
+        rows, ("id", "asked_by", "asked_at", "status", "attempts", "last_change"), title="History (UTC)"
+    )
     for stage in done:
         if stage.error_message and stage.delivery_id != outcome.delivery_id:
             print(f"{str(stage.delivery_id)[:8]}: {stage.error_message}")
-    print_table(outcome.files, ("format", "bytes", "sha256"), title="Files", empty="No files.")
+    print_table(outcome.files, ("format", "sha256"), title="Files", empty="No files.")
     for entry in outcome.files:
         print(entry["path"])
     removed = [stage.files_removed_at for stage in done if stage.files_removed_at is not None]

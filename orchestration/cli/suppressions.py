@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import groupby
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -88,8 +90,16 @@ def list_suppressions(
         }
         for row in found
     ]
-    columns = ("tenant", "recipient", "gets no", "since", "why")
-    print_table(rows, columns, empty="Nobody is suppressed.")
+    if not rows:
+        remark("Nobody is suppressed.")
+    for number, (of_whom, of_tenant) in enumerate(groupby(rows, lambda row: row["tenant"])):
+        if number:
+            print()
+        named = list(of_tenant)
+        print_table(named, ("recipient", "gets no", "since"), title=of_whom)
+        for row in named:
+            told = f"{row['recipient']}: {row['why']}"
+            print(fill(told, 79, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
 
 
 @app.command()

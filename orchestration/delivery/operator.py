@@ -81,7 +81,12 @@ _NEW = f"""
         coalesce(t.reason, (
             select min(d.error_message) from reporting.report_deliveries as d
             where d.tenant_id = t.tenant_id and d.occurrence_id = t.occurrence_id and t.what = 'late'
-        )) as reason
+        )) as reason,
+        exists (
+            select from reporting.suppressions as p
+            where p.tenant_id = t.tenant_id and p.recipient = lower(t.recipient)
+                and (p.subscription_id is null or p.subscription_id = o.subscription_id)
+        ) as is_suppressed
     from things as t
     join reporting.report_occurrences as o using (tenant_id, occurrence_id)
     join reporting.report_subscriptions as s using (tenant_id, subscription_id)
@@ -119,6 +124,7 @@ class Thing:
     period_end: date
     due_at: datetime
     reason: str | None
+    is_suppressed: bool
 
 
 @dataclass(frozen=True)
@@ -217,6 +223,12 @@ def _in_words(thing: Thing, zone: ZoneInfo) -> Alert:
             "metricpress deliver --dry-run tells what it waits for; metricpress doctor looks at the rest",
         ),
     }[thing.what]
+    if thing.what == "failed" and thing.is_suppressed:
+        remedy = (
+            "nothing more goes there. Correct the address of the subscription; or, if it is right,"
+            f" metricpress suppressions remove {thing.recipient} --tenant {thing.tenant_id},"
+            f" then: metricpress deliver resend {key}"
+        )
     lines = [f"Of {days}, due {due}.", *([f"Why: {thing.reason}"] if thing.reason else [])]
     return Alert(thing.tenant_id, thing.about, thing.owner, subject, (*lines, f"What to do: {remedy}"))
 

@@ -286,17 +286,34 @@ def history(
     *,
     subscription: UUID | None = None,
     since: datetime | None = None,
+    all_attempts: bool = False,
 ) -> list[Outcome]:
-    """The newest deliveries of the ledger: of one tenant or subscription, in one status, due since then."""
+    """The newest deliveries of the ledger: of one tenant or subscription, in one status, due since then.
+
+    Of each report and recipient the newest attempt group, or with `all_attempts` also those it replaced.
+    """
     return _outcomes(
         conn,
         """
         (%(tenant)s::text is null or d.tenant_id = %(tenant)s)
+            and (%(all_attempts)s or not exists (
+                select from reporting.report_deliveries as n
+                where n.tenant_id = d.tenant_id and n.occurrence_id = d.occurrence_id
+                    and n.channel = d.channel and n.recipient = d.recipient
+                    and n.attempt_group > d.attempt_group
+            ))
             and (%(status)s::text is null or d.delivery_status = %(status)s)
             and (%(subscription)s::uuid is null or o.subscription_id = %(subscription)s)
             and (%(since)s::timestamptz is null or o.due_at >= %(since)s)
         """,
-        {"tenant": tenant, "status": status, "limit": limit, "subscription": subscription, "since": since},
+        {
+            "tenant": tenant,
+            "status": status,
+            "limit": limit,
+            "subscription": subscription,
+            "since": since,
+            "all_attempts": all_attempts,
+        },
         "order by o.due_at desc, d.created_at desc, d.recipient limit %(limit)s",
     )
 

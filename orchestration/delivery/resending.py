@@ -78,7 +78,8 @@ class Resent:
 
 _LATEST = """
     select distinct on (d.tenant_id, d.occurrence_id, d.channel, d.recipient)
-        d.tenant_id, d.occurrence_id, d.delivery_id, d.channel, d.recipient, d.delivery_status, d.files
+        d.tenant_id, d.occurrence_id, d.delivery_id, d.channel, d.recipient, d.delivery_status, d.files,
+        d.attempt_group, d.error_message, o.subscription_id
     from reporting.report_deliveries as d
     join reporting.report_occurrences as o using (tenant_id, occurrence_id)
     where (%(tenant)s::text is null or d.tenant_id = %(tenant)s)
@@ -98,12 +99,21 @@ _CANDIDATES = f"""
     with latest as ({_LATEST})
     select n.tenant_id, n.occurrence_id, n.delivery_id, n.channel, n.recipient, n.delivery_status, n.files
     from latest as n
-    where n.delivery_status = any(%(statuses)s) and not exists (
-        select from reporting.report_deliveries as had
-        where had.tenant_id = n.tenant_id and had.occurrence_id = n.occurrence_id
-            and had.channel = n.channel and had.recipient = n.recipient
-            and had.delivery_status = 'sent' and had.kind = 'report'
-    )
+    where (
+            n.delivery_status = any(%(statuses)s)
+            -- Asked for while the recipient was suppressed, and may be written to again.
+            or n.delivery_status = 'skipped' and n.error_message like 'suppressed since %%'
+            and (n.attempt_group > 1 or %(delivery)s::uuid is not null) and not exists (
+                select from reporting.suppressions as x
+                where x.tenant_id = n.tenant_id and x.recipient = lower(n.recipient)
+                    and (x.subscription_id is null or x.subscription_id = n.subscription_id)
+            )
+        ) and not exists (
+            select from reporting.report_deliveries as had
+            where had.tenant_id = n.tenant_id and had.occurrence_id = n.occurrence_id
+                and had.channel = n.channel and had.recipient = n.recipient
+                and had.delivery_status = 'sent' and had.kind = 'report'
+        )
     order by n.tenant_id, n.occurrence_id, n.channel, n.recipient
 """
 
@@ -112,7 +122,7 @@ _AGAIN = """
     with asked as (
         select d.tenant_id, d.delivery_id from reporting.report_deliveries as d
         where d.delivery_id = any(%(deliveries)s)
-            and d.delivery_status in ('failed', 'unknown', 'held')
+            and d.delivery_status in ('failed', 'unknown', 'held', 'skipped')
         for update skip locked
     ),
     ended as (

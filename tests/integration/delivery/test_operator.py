@@ -88,6 +88,22 @@ def test_what_was_sent_again_is_no_failure(watched, mail_server) -> None:
     assert tell(watched.settings, NOON).alerts == ()
 
 
+def test_the_alert_of_an_address_that_is_gone_says_what_to_do(watched, mail_server) -> None:
+    """An attempt that a person replaced before anybody looked; of an address that is gone: what to do."""
+    watched.subscribe("gym", "fine@gym.example", "reject550@gym.example")
+    good = watched.settings
+    watched.settings = replace(good, smtp_url="smtp://127.0.0.1:9?tls=none")
+    assert len(dispatch(watched.settings, NOON).failed) == 2
+    watched.settings = good
+    resend(watched.settings, Again(tenant="gym"), NOON + MINUTE)
+    assert mail_server.recipients() == ["fine@gym.example"]
+    (alert,) = tell(watched.settings, EARLY).alerts
+    assert alert.subject == "gym: daily executive failed for reject550@gym.example"
+    assert "metricpress suppressions remove reject550@gym.example --tenant gym" in " ".join(
+        alert.body.split()
+    )
+
+
 def test_a_report_that_waits_too_long_is_told_once(watched, mail_server) -> None:
     watched.conn.execute("update marts.tenants set complete_date = '2026-11-18'")
     watched.subscribe("gym", "ceo@gym.example")

@@ -207,6 +207,7 @@ def test_after_the_mail_server_was_mended_only_the_failed_go_out_again(
     assert server.recipients() == ["ceo@gym.example", "cfo@gym.example"]
     assert gym.rows("select state from reporting.report_occurrences") == [{"state": "sent"}]
 
+    assert json.loads(command("deliveries", "list", "--status", "failed", "--json").stdout) == []
     idle = command("deliver", "resend", "--failed-only")
     assert (idle.returncode, "Nothing to send again" in idle.stderr) == (0, True)
     assert dispatch(gym.settings, NOW + timedelta(hours=20)).sent == (), "the failed rows retry no more"
@@ -381,6 +382,18 @@ def test_a_paused_subscription_sends_what_a_person_asks_for(gym) -> None:
     assert [outcome.recipient for outcome in resent.result.sent] == ["cfo@gym.example"]
 
 
+def test_who_was_suppressed_while_asking_gets_it_after_that_was_undone(gym, mail_server) -> None:
+    gym.subscribe("gym", "reject550@gym.example")
+    dispatch(gym.settings, NOON_TODAY)
+    asked = resending.Again(tenant="gym")
+    (left,) = resending.resend(gym.settings, asked).result.outcomes
+    assert (left.delivery_status, left.reason[:16]) == ("skipped", "suppressed since")
+    assert resending.resend(gym.settings, asked).result.outcomes == ()
+    gym.conn.execute("delete from reporting.suppressions")
+    (tried,) = resending.resend(gym.settings, asked).result.outcomes
+    assert tried.delivery_status == "failed", "sent to the server again, which has no such mailbox yet"
+
+
 def test_resend_says_what_it_needs(gym, command) -> None:
     vague = command("deliver", "resend")
     assert (vague.returncode, "--failed-only" in vague.stderr) == (2, True)
@@ -399,13 +412,18 @@ def test_the_ledger_is_listed_and_shown(gym, mail_server, command) -> None:
         assert done.returncode == 0, done.stderr
         return sorted(row["recipient"] for row in json.loads(done.stdout))
 
-    assert len(listed()) == 4
-    assert listed("--status", "failed") == ["data550@gym.example"] * 2
+    assert len(listed()) == 3, "of each recipient what holds now"
+    assert len(listed("--all-attempts")) == 4
+    assert listed("--status", "failed") == ["data550@gym.example"]
+    assert listed("--status", "failed", "--all-attempts") == ["data550@gym.example"] * 2
     assert listed("--subscription", "other") == ["cfo@gym.example"]
     assert listed("--tenant", "gym", "--since", str(NOW.date() + timedelta(days=1))) == []
     assert command("deliveries", "list", "--status", "lost").returncode == 2
     table = command("deliveries", "list")
     assert max(map(len, table.stdout.splitlines())) <= 80
+    assert table.stdout.startswith("gym ")
+    assert "data550@gym.example" in table.stdout
+    assert f"due {NOON_TODAY:%m-%d}" in table.stdout
 
     failed = next(row for row in deliveries(gym) if row["attempt_group"] == 2)
     shown = json.loads(command("deliveries", "show", str(failed["delivery_id"]), "--json").stdout)
