@@ -109,7 +109,7 @@ def print_outcomes(outcomes: Sequence[Outcome], empty: str) -> None:
             "id": str(outcome.delivery_id)[:8],
             "report": "\n".join((*wrap(outcome.subscription, REPORT_WIDTH), covered)),
             "recipient": _two_lines(outcome.recipient),
-            "status (UTC)": f"{outcome.delivery_status}\n{_when(outcome)}",
+            "status (UTC)": f"{_status(outcome)}\n{_when(outcome)}",
         }
         by_tenant.setdefault(outcome.tenant_id, []).append(row)
     if not by_tenant:
@@ -124,6 +124,11 @@ def _two_lines(recipient: str) -> str:
     """A long address breaks before its domain, not in the middle of a word."""
     name, sign, domain = recipient.rpartition("@")
     return f"{name}\n{sign}{domain}" if sign and len(recipient) > RECIPIENT_WIDTH else recipient
+
+
+def _status(outcome: Outcome) -> str:
+    """A notice without figures is no report that was sent."""
+    return outcome.delivery_status + (", a notice" if outcome.kind == "notice" else "")
 
 
 def _when(outcome: Outcome) -> str:
@@ -186,7 +191,7 @@ def tell_result(
             if outcome.delivery_id in result.places:
                 remark(f"{outcome.recipient}: {result.places[outcome.delivery_id]}")
             if outcome.reason:
-                remark(f"{outcome.recipient}: {outcome.delivery_status}: {outcome.reason}")
+                remark(f"{outcome.recipient}: {_status(outcome)}: {outcome.reason}")
     if not (is_fine and result.is_fine):
         sys.exit(EXIT_CHECK_FAILED)
 

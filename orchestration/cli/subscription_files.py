@@ -45,7 +45,7 @@ def export(
         print(exported(stored), end="")
     else:
         file.write_text(exported(stored), encoding="utf-8")
-        remark(f"{len(stored)} subscriptions written to {file}.")
+        remark(f"{len(stored)} subscription{'s' if len(stored) != 1 else ''} written to {file}.")
 
 
 def import_file(

@@ -80,18 +80,22 @@ class Formatter:
             shares = [(tick * 100).normalize() for tick in ticks]
             digits = max(0, *(-int(share.as_tuple().exponent) for share in shares))
             return [self._decimal(share, digits) + self._percent_sign for share in shares]
-        return [_clean(self._tick(figure, tick)) for tick in ticks]
+        labels = [_clean(self._tick(figure, tick)) for tick in ticks]
+        if len(set(labels)) < len(set(ticks)):
+            # A narrow scale far from 0: abbreviated, neighbours would read the same.
+            labels = [_clean(self._tick(figure, tick, digits=3)) for tick in ticks]
+        return labels
 
-    def _tick(self, figure: Figure, number: Decimal) -> str:
+    def _tick(self, figure: Figure, number: Decimal, digits: int = 1) -> str:
         if figure.format == "money":
             currency = figure.currency or "USD"
-            digits = 0 if abs(number) < 1000 else 1
+            digits = 0 if abs(number) < 1000 and digits == 1 else digits
             return format_compact_currency(number, currency, locale=self.locale, fraction_digits=digits)
         if figure.unit in _SECONDS:
             return self._duration(number, figure.unit)
         suffix = " ms" if figure.unit == "milliseconds" else ""
         if abs(number) >= 10_000:
-            return format_compact_decimal(number, locale=self.locale, fraction_digits=1) + suffix
+            return format_compact_decimal(number, locale=self.locale, fraction_digits=digits) + suffix
         return format_decimal(number, "#,##0.##", locale=self.locale) + suffix
 
     def money(self, value: Number, currency: str, compact: bool = False) -> str:
