@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -80,9 +81,10 @@ def import_file(
 
 
 def print_changes(changes: list[Change]) -> None:
-    """One line a field: before -> after."""
+    """A field: before -> after; long ones on several lines."""
     for change in changes:
-        print(f"    {change.field}: {_shown(change.before)} -> {_shown(change.after)}")
+        line = f"    {change.field}: {_shown(change.before)} -> {_shown(change.after)}"
+        print(fill(line, 80, subsequent_indent=" " * 8, break_long_words=False, break_on_hyphens=False))
 
 
 def _print(difference: Difference, prune: bool, dry_run: bool) -> None:

@@ -100,7 +100,8 @@ def add(
         if as_json:
             print_json(_plain(stored))
             return
-        print(f'Subscription "{stored.name}" of tenant {stored.tenant_id} added: {stored.subscription_id}')
+        print(f'Subscription "{stored.name}" of tenant {stored.tenant_id} added:')
+        print(f"    {stored.subscription_id}")
         tell_next(conn, stored)
 
 
