@@ -19,7 +19,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from orchestration.errors import MetricpressError
-from orchestration.marts import dirt, portfolio
+from orchestration.marts import dirt, portfolio, unrecorded
 from orchestration.marts.raw_rows import recount_rows
 from orchestration.warehouse.contract import TABLES
 
@@ -104,9 +104,9 @@ def make_plan(conn: psycopg.Connection, build_id: UUID, request: Request, *, mod
         full_refresh=request.full_refresh and request.tenant is not None,
         models_stand=models_stand,
     )
-    dirt.follow_clocks(conn, models_stand=models_stand)
+    unrecorded.follow_clocks(conn, models_stand=models_stand)
     if models_stand:
-        dirt.follow_ledger(conn)
+        unrecorded.follow_ledger(conn)
     if request.forced is not None:
         dirt.force(conn, *request.forced)
     dirt.merge_spans(conn)
