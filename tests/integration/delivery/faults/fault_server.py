@@ -52,7 +52,8 @@ class Server:
 
     async def accept(self) -> None:
         """Listen, on the same port as before."""
-        own = socket.socket()
+        # Named as TCP: only then asyncio answers without waiting for the last answer's acknowledgement.
+        own = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # A client must not get rid of a large message while nobody reads it.
         own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
