@@ -31,6 +31,8 @@ _WHY = {
     "building": "The data are still being prepared.",
 }
 _PARAGRAPH = "margin:0 0 14px 0"
+_SHEET = "width:100%;max-width:600px;background-color:#ffffff;border-top:4px solid #8a5a00"
+_TEXT = "font-family:Helvetica,Arial,sans-serif;font-size:15px;line-height:23px;color:#1d2125"
 
 
 def keep_notice(promise: Promise, ready: Readiness, settings: Settings) -> list[dict[str, Any]]:
@@ -73,10 +75,15 @@ def _title(promise: Promise, settings: Settings) -> str:
 
 def _markup(subject: str, lines: list[str]) -> str:
     paragraphs = "".join(f'<p style="{_PARAGRAPH}">{escape(line)}</p>' for line in lines)
+    table = '<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="{}">'
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(subject)}</title></head>"
-        '<body style="margin:0;padding:24px;font-family:Helvetica,Arial,sans-serif;font-size:15px;'
-        f'line-height:23px;color:#1d2125"><h1 style="font-size:19px;line-height:26px">{escape(subject)}</h1>'
-        f"{paragraphs}</body></html>\n"
+        # The sheet of the report's mail, whose closing words follow on the same ground.
+        f'<body style="margin:0;padding:0;background-color:#ececea">{table.format("background-color:#ececea")}'
+        f'<tr><td align="center" style="padding:24px 8px">{table.format(_SHEET)}'
+        f'<tr><td style="padding:28px 32px 18px 32px;{_TEXT}">'
+        f'<h1 style="font-size:19px;line-height:26px;margin:0 0 14px 0">{escape(subject)}</h1>'
+        f"{paragraphs}</td></tr></table></td></tr></table></body></html>\n"
     )

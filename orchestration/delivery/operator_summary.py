@@ -293,7 +293,7 @@ def _cut(text: str, width: int) -> str:
 
 
 def _html_table(lines: Sequence[Line]) -> str:
-    cell = 'style="padding:4px 8px;border-bottom:1px solid #d5d9dd;text-align:{}"'
+    cell = 'style="padding:4px 3px;border-bottom:1px solid #d5d9dd;text-align:{}"'
     left, right = cell.format("left"), cell.format("right")
 
     def row(cells: Sequence[str], tag: str) -> str:
@@ -305,4 +305,4 @@ def _html_table(lines: Sequence[Line]) -> str:
 
     rows = "\n".join(row(cells, "td") for cells in _rows(lines))
     style = 'style="border-collapse:collapse;font-size:13px;margin:0 0 16px 0"'
-    return f"<table {style}>\n{row(['tenant', 'report', *COUNTS], 'th')}\n{rows}\n</table>"
+    return f"<table {style}>\n{row(['tenant', 'report', *SHORT], 'th')}\n{rows}\n</table>"
