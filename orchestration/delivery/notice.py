@@ -81,7 +81,8 @@ def _markup(subject: str, lines: list[str]) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(subject)}</title></head>"
         # The sheet of the report's mail, whose closing words follow on the same ground.
-        f'<body style="margin:0;padding:0;background-color:#ececea">{table.format("background-color:#ececea")}'
+        '<body style="margin:0;padding:0;background-color:#ececea">'
+        f"{table.format('background-color:#ececea')}"
         f'<tr><td align="center" style="padding:24px 8px">{table.format(_SHEET)}'
         f'<tr><td style="padding:28px 32px 18px 32px;{_TEXT}">'
         f'<h1 style="font-size:19px;line-height:26px;margin:0 0 14px 0">{escape(subject)}</h1>'
