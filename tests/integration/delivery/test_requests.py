@@ -25,9 +25,10 @@ from tests.integration.delivery.conftest import HERE, environment_for
 
 pytestmark = pytest.mark.integration
 NOW = datetime.now(UTC)
-#: Complete up to here: reports on demand are asked for in the present.
-COMPLETE = NOW.date() - timedelta(days=1)
-NOON_TODAY = datetime.combine(NOW.date(), datetime.min.time(), UTC) + timedelta(hours=12)
+#: When a daily report was last due, whatever the time of day is: commands act in the present.
+LAST_DUE = (NOW - timedelta(hours=9)).replace(hour=9, minute=0, second=0, microsecond=0)
+#: Complete up to here: enough for that report, and for none that is due later.
+COMPLETE = LAST_DUE.date() - timedelta(days=1)
 
 
 @pytest.fixture
@@ -210,13 +211,13 @@ def test_after_the_mail_server_was_mended_only_the_failed_go_out_again(
     assert json.loads(command("deliveries", "list", "--status", "failed", "--json").stdout) == []
     idle = command("deliver", "resend", "--failed-only")
     assert (idle.returncode, "Nothing to send again" in idle.stderr) == (0, True)
-    assert dispatch(gym.settings, NOW + timedelta(hours=20)).sent == (), "the failed rows retry no more"
+    assert not any(row["next_attempt_at"] for row in deliveries(gym)), "the failed rows retry no more"
     assert len(server.recipients()) == 2
 
 
 def test_who_has_it_gets_no_second_one_and_who_is_gone_none(gym, mail_server, command) -> None:
     gym.subscribe("gym", "ceo@gym.example", "data550@gym.example", "reject550@gym.example")
-    dispatch(gym.settings, NOON_TODAY)
+    dispatch(gym.settings, LAST_DUE)
     assert gym.statuses()["ceo@gym.example"] == "sent"
     sent = next(row for row in deliveries(gym) if row["recipient"] == "ceo@gym.example")
     refused = command("deliver", "resend", str(sent["delivery_id"]))
@@ -241,7 +242,7 @@ def test_two_resends_at_once_give_one(gym, start_mail_server, certificate, monke
     people = [f"p{number}@gym.example" for number in range(6)]
     gym.subscribe("gym", *people)
     server.stop()
-    dispatch(gym.settings, NOON_TODAY)
+    dispatch(gym.settings, LAST_DUE)
     start_mail_server(port=server.port)
     go = gym.settings.home / "go"
     processes = [
@@ -265,7 +266,7 @@ def test_two_resends_at_once_give_one(gym, start_mail_server, certificate, monke
 
 def test_unknown_goes_again_only_on_request_which_says_so(gym, mail_server, command) -> None:
     gym.subscribe("gym", "drop@gym.example")
-    dispatch(gym.settings, NOON_TODAY)
+    dispatch(gym.settings, LAST_DUE)
     assert gym.statuses() == {"drop@gym.example": "unknown"}
     assert "Nothing to send again" in command("deliver", "resend", "--failed-only").stderr
     done = command("deliver", "resend", "--failed-only", "--unknown")
@@ -281,8 +282,8 @@ def test_a_held_report_goes_back_to_wait_for_good_data(gym, command) -> None:
     gym.fail_check("gym", build["build_id"])
     gym.subscribe("gym", "ceo@gym.example", max_lateness=timedelta(minutes=1))
     gym.conn.execute("update reporting.report_subscriptions set when_incomplete = 'hold'")
-    dispatch(gym.settings, NOON_TODAY)
-    dispatch(gym.settings, NOON_TODAY + timedelta(minutes=2))
+    dispatch(gym.settings, LAST_DUE)
+    dispatch(gym.settings, LAST_DUE + timedelta(minutes=2))
     assert gym.statuses() == {"ceo@gym.example": "held"}
 
     done = command("deliver", "resend", "--failed-only", "--json")
@@ -298,7 +299,7 @@ def test_a_held_report_goes_back_to_wait_for_good_data(gym, command) -> None:
 
 def test_an_existing_report_to_someone_else(gym, mail_server, command) -> None:
     gym.subscribe("gym", "ceo@gym.example")
-    dispatch(gym.settings, NOON_TODAY)
+    dispatch(gym.settings, LAST_DUE)
     (first,) = deliveries(gym)
     gym.conn.execute("update marts.tenants set complete_date = '2020-01-01'")
     done = command("deliver", "send", str(first["delivery_id"])[:8], "--to", "aud@gym.example")
@@ -319,20 +320,20 @@ def test_an_existing_report_to_someone_else(gym, mail_server, command) -> None:
 
 def test_a_copy_by_hand_takes_the_place_of_what_is_still_to_come(gym, mail_server) -> None:
     """Sent to somebody whose own delivery is to be tried again: the copy goes out, and nothing stays open."""
-    gym.subscribe("gym", "ceo@gym.example", "busy450@gym.example", starts_on=NOW.date())
-    dispatch(gym.settings, NOON_TODAY)
+    gym.subscribe("gym", "ceo@gym.example", "busy450@gym.example", starts_on=LAST_DUE.date())
+    dispatch(gym.settings, LAST_DUE)
     first = next(row for row in deliveries(gym) if row["recipient"] == "ceo@gym.example")
     gym.settings = replace(gym.settings, outbox_only=True)
-    sent = resending.forward(gym.settings, first["delivery_id"], ["busy450@gym.example"], now=NOON_TODAY)
+    sent = resending.forward(gym.settings, first["delivery_id"], ["busy450@gym.example"], now=LAST_DUE)
     assert [one.delivery_status for one in sent.result.outcomes] == ["sent"]
     assert [row["next_attempt_at"] for row in deliveries(gym)] == [None] * 3
     assert gym.rows("select state from reporting.report_occurrences") == [{"state": "sent"}]
-    assert dispatch(gym.settings, NOON_TODAY + timedelta(hours=2)).outcomes == ()
+    assert dispatch(gym.settings, LAST_DUE + timedelta(hours=2)).outcomes == ()
 
 
 def test_allow_list_and_suppressions_hold_for_copies(gym, command) -> None:
     gym.subscribe("gym", "ceo@gym.example")
-    dispatch(gym.settings, NOON_TODAY)
+    dispatch(gym.settings, LAST_DUE)
     (first,) = deliveries(gym)
     gym.conn.execute(
         "insert into reporting.tenant_settings (tenant_id, allowed_recipient_domains) "
@@ -351,7 +352,7 @@ def test_allow_list_and_suppressions_hold_for_copies(gym, command) -> None:
 
 def test_files_that_are_gone_or_changed_are_not_sent(gym, command) -> None:
     gym.subscribe("gym", "ceo@gym.example")
-    dispatch(gym.settings, NOON_TODAY)
+    dispatch(gym.settings, LAST_DUE)
     (first,) = deliveries(gym)
     kept = next(Path(entry["path"]) for entry in first["files"] if entry["format"] == "pdf")
     kept.write_bytes(b"%PDF forged")
@@ -372,7 +373,7 @@ def test_files_that_are_gone_or_changed_are_not_sent(gym, command) -> None:
 
 def test_a_paused_subscription_sends_what_a_person_asks_for(gym) -> None:
     subscription = gym.subscribe("gym", "ceo@gym.example", "cfo@gym.example")
-    dispatch(gym.settings, NOON_TODAY)
+    dispatch(gym.settings, LAST_DUE)
     subscriptions.pause(gym.conn, subscription)
     gym.conn.execute(
         "update reporting.report_deliveries set delivery_status = 'failed', delivered_at = null "
@@ -404,7 +405,7 @@ def test_resend_says_what_it_needs(gym, command) -> None:
 def test_the_ledger_is_listed_and_shown(gym, mail_server, command) -> None:
     one = gym.subscribe("gym", "ceo@gym.example", "data550@gym.example")
     gym.subscribe("gym", "cfo@gym.example", name="other")
-    dispatch(gym.settings, NOON_TODAY)
+    dispatch(gym.settings, LAST_DUE)
     command("deliver", "resend", "--failed-only")
 
     def listed(*options: str) -> list[str]:
