@@ -246,7 +246,9 @@ def pause(conn: Connection, subscription: Subscription) -> None:
 def resume(conn: Connection, subscription: Subscription, today: date | None = None) -> None:
     """Active again from today on its own calendar: the dates of the pause are not caught up."""
     today = today or today_of(subscription, tenant_of(conn, subscription.tenant_id))
-    _update(conn, subscription, "is_active = true, open_from = greatest(open_from, %s)", today)
+    # One that is active already still owes what is not planned yet.
+    opened = "case when is_active then open_from else greatest(open_from, %s) end"
+    _update(conn, subscription, f"is_active = true, open_from = {opened}", today)
 
 
 def delete(conn: Connection, subscription: Subscription) -> None:

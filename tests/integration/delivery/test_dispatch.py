@@ -311,6 +311,15 @@ def test_a_held_report_of_a_deleted_subscription_waits_for_nobody(warehouse) -> 
     assert warehouse.rows("select state from reporting.report_occurrences") == [{"state": "skipped"}]
 
 
+def test_resuming_what_is_active_loses_no_report(warehouse) -> None:
+    """Nobody dispatched yesterday's report yet; then somebody resumes the subscription, which had no rest."""
+    warehouse.add_tenant("gym")
+    made = warehouse.subscribe("gym", "ceo@gym.example", starts_on=date(2026, 11, 19))
+    subscriptions.resume(warehouse.conn, made, NOON.date())
+    dispatch(warehouse.settings, NOON - timedelta(hours=4))
+    assert warehouse.statuses() == {"ceo@gym.example": "sent"}
+
+
 def test_a_pause_and_an_edit_at_once_do_not_wait_for_each_other(warehouse) -> None:
     warehouse.add_tenant("gym")
     made = warehouse.subscribe("gym", "ceo@gym.example")
