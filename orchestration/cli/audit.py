@@ -18,10 +18,9 @@ from orchestration.settings import Settings
 if TYPE_CHECKING:
     from orchestration.warehouse.audit import Change, Entry
 
-#: action -> the verb of its line.
 #: Of one value on the screen: files and figures of a report are long.
 MOST_LINES = 4
-
+#: action -> the verb of its line.
 VERBS = {
     "insert": "added", "update": "changed", "delete": "deleted", "truncate": "emptied",
     "backfill": "built anew", "export": "exported", "grant": "granted",

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from orchestration.delivery.service import dispatch, has_work
+from tests.integration.delivery.faults.conftest import wait_until_gone
 
 pytestmark = pytest.mark.integration
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -181,8 +182,7 @@ def test_killed_at_any_moment(warehouse, mail_server, start_dispatcher, millisec
     wait_until(lambda: bool(warehouse.statuses()))
     time.sleep(milliseconds / 1000 - 0.3)
     process.kill()
-    process.wait()
-    time.sleep(0.3)  # until the server has noticed
+    wait_until_gone(warehouse)
     dispatch(warehouse.settings, NOON + timedelta(minutes=1))
     statuses = Counter(warehouse.statuses().values())
     assert statuses["sent"] + statuses["unknown"] == 60

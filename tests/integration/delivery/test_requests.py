@@ -385,7 +385,7 @@ def test_a_paused_subscription_sends_what_a_person_asks_for(gym) -> None:
 
 def test_who_was_suppressed_while_asking_gets_it_after_that_was_undone(gym, mail_server) -> None:
     gym.subscribe("gym", "reject550@gym.example")
-    dispatch(gym.settings, NOON_TODAY)
+    dispatch(gym.settings, LAST_DUE)
     asked = resending.Again(tenant="gym")
     (left,) = resending.resend(gym.settings, asked).result.outcomes
     assert (left.delivery_status, left.reason[:16]) == ("skipped", "suppressed since")
@@ -424,7 +424,7 @@ def test_the_ledger_is_listed_and_shown(gym, mail_server, command) -> None:
     assert max(map(len, table.stdout.splitlines())) <= 80
     assert table.stdout.startswith("gym ")
     assert "data550@gym.example" in table.stdout
-    assert f"due {NOON_TODAY:%m-%d}" in table.stdout
+    assert f"due {LAST_DUE:%m-%d}" in table.stdout
 
     failed = next(row for row in deliveries(gym) if row["attempt_group"] == 2)
     shown = json.loads(command("deliveries", "show", str(failed["delivery_id"]), "--json").stdout)

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from orchestration.delivery.service import dispatch
+from tests.integration.delivery.faults.conftest import wait_until_gone
 
 pytestmark = pytest.mark.integration
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -143,7 +144,7 @@ def test_a_dispatcher_killed_at_a_webhook_sends_it_again(online, web_server, sta
     dispatcher = start_dispatcher()
     wait_for_request(web_server, "hook")
     dispatcher.kill()
-    dispatcher.wait()
+    wait_until_gone(online)
     dispatch(online.settings, NOON)
     assert online.statuses() == {online.hook: "sent"}
     first, second = web_server.taken("hook")
@@ -156,7 +157,7 @@ def test_a_dispatcher_killed_at_a_message_leaves_it_unknown(online, web_server, 
     dispatcher = start_dispatcher()
     wait_for_request(web_server, "chat.postMessage")
     dispatcher.kill()
-    dispatcher.wait()
+    wait_until_gone(online)
     (unknown,) = dispatch(online.settings, NOON).unknown
     assert unknown.recipient == "#board"
     dispatch(online.settings, NOON + timedelta(hours=1))
