@@ -24,6 +24,8 @@ app = new_app(
     " METRIC.FIELD for a target, where FIELD is target, benchmark, good_from or warning_from."
 )
 TenantId = Annotated[str, typer.Argument(metavar="TENANT")]
+#: Settings that no figure depends on, like those of the brand.
+AT_ONCE = ("locale", "allowed_recipient_domains", "retention_days")
 NOT_CHECKED = "The marts are not built yet, so the name of the metric was not checked."
 
 
@@ -122,7 +124,8 @@ def set_value(
         else:
             which = {"branch_id": branch, "grain": grain, "valid_from": valid_from}
             checked = _set_target(connection, tenant_id, target_key, value, which)
-    print(f"{tenant_id}: {key} is {_shown(checked)} from the next build on.")
+    since = "now" if key in AT_ONCE or key.startswith("brand.") else "the next build"
+    print(f"{tenant_id}: {key} is {_shown(checked)} from {since} on.")
 
 
 def _set_target(

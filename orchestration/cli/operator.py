@@ -85,8 +85,12 @@ def tell(as_json: AsJson = False) -> None:
 
     `metricpress deliver` and Dagster do the same.
     """
+    import logging
+
     from orchestration.delivery.operator_mail import tell as tell_operator
 
+    # What the log would say is printed below.
+    logging.getLogger("orchestration.delivery.operator").setLevel(logging.CRITICAL)
     settings = Settings.from_env()
     told = tell_operator(settings, datetime.now(UTC))
     if as_json:

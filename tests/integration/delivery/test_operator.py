@@ -340,6 +340,12 @@ def test_on_the_command_line(warehouse, metricpress) -> None:
     as_json = json.loads(metricpress("operator", "summary", "--day", "2026-11-20", "--json").stdout)
     assert as_json["lines"][0]["failed"] == 1
     assert "No mail was due" in metricpress("operator", "tell").stderr
+    warehouse.conn.execute("delete from reporting.operator_notices where kind = 'alert'")
+    told = metricpress("operator", "tell", env=operator)
+    subject = "gym: daily executive failed for person.with"
+    assert (told.stdout.count(f"\n{subject}") + told.stdout.startswith(subject), subject in told.stderr) == (
+        1, False,
+    ), "printed once, not also by the log"  # fmt: skip
 
 
 def test_dagster_does_the_same(watched, mail_server) -> None:
