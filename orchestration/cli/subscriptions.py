@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, time, timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -193,9 +194,16 @@ def list_subscriptions(tenant: OfTenant = None, as_json: AsJson = False) -> None
             _plain(subscription) | {"when": when(subscription), "active": subscription.is_active}
             for subscription in listed(conn, tenant)
         ]
-    columns = ("tenant_id", "name", "when", "recipients", "active")
-    empty = "There is no subscription yet. Add one: metricpress subscriptions add --help"
-    print_table(rows, columns, as_json=as_json, empty=empty)
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        remark("There is no subscription yet. Add one: metricpress subscriptions add --help")
+    for number, (tenant_id, of_tenant) in enumerate(groupby(rows, lambda row: row["tenant_id"])):
+        if number:
+            print()
+        named = [row | {"recipients": "\n".join(row["recipients"])} for row in of_tenant]
+        print_table(named, ("name", "when", "recipients", "active"), title=tenant_id)
 
 
 @app.command()
