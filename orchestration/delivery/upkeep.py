@@ -33,6 +33,49 @@ Connection = psycopg.Connection[Any]
 MISSED_AFTER = timedelta(hours=1)
 PAUSED = "the subscription was paused when its time ended"
 
+_MARK_LATE = f"""
+    update reporting.report_occurrences as o set is_late = true
+    from reporting.report_subscriptions as s
+    where o.state = 'pending' and not o.is_late and o.due_at <= %(now)s
+        and s.tenant_id = o.tenant_id and s.subscription_id = o.subscription_id
+        and {GIVE_UP_AT} < %(now)s
+        and (%(tenant)s::text is null or o.tenant_id = %(tenant)s)
+"""
+_DROP_MISSED = f"""
+    with missed as (
+        select o.tenant_id, o.occurrence_id, case
+                when not s.is_active then %(paused)s
+                when s.misfire_policy = 'skip' then %(missed)s
+                else %(superseded)s
+            end as reason
+        from reporting.report_occurrences as o
+        join reporting.report_subscriptions as s using (tenant_id, subscription_id)
+        where o.state = 'pending' and o.due_at <= %(now)s and o.origin = 'schedule'
+            and (%(tenant)s::text is null or o.tenant_id = %(tenant)s)
+            and {GIVE_UP_AT} <= %(now)s
+            and (not s.is_active or {GIVE_UP_AT} < %(missed_before)s and (
+                s.misfire_policy = 'skip' or exists (
+                    select from reporting.report_occurrences as n
+                    where n.tenant_id = o.tenant_id and n.subscription_id = o.subscription_id
+                        and n.origin = 'schedule' and n.due_at <= %(now)s
+                        and (n.due_at, n.local_date) > (o.due_at, o.local_date)
+                        and n.state <> 'skipped'
+                )
+            ))
+    ),
+    reasoned as (
+        update reporting.report_occurrences as o set reason = m.reason from missed as m
+        where o.tenant_id = m.tenant_id and o.occurrence_id = m.occurrence_id
+    )
+    update reporting.report_deliveries as d set
+        delivery_status = case when d.delivery_status = 'failed' then 'failed' else 'skipped' end,
+        error_message = concat_ws('; ', d.error_message, m.reason), next_attempt_at = null
+    from missed as m
+    where d.tenant_id = m.tenant_id and d.occurrence_id = m.occurrence_id
+        and d.delivery_status not in ('rendering', 'sending') and {OPEN}
+    returning d.delivery_id
+"""
+
 
 def recover(conn: Connection) -> set[UUID]:
     """Take over what dispatchers that died left behind.
@@ -70,55 +113,8 @@ def drop_missed(conn: Connection, now: datetime, tenant: str | None = None) -> s
         "now": now, "missed_before": now - MISSED_AFTER, "tenant": tenant,
         "paused": PAUSED, "missed": MISSED, "superseded": SUPERSEDED,
     }  # fmt: skip
-    conn.execute(
-        f"""
-        update reporting.report_occurrences as o set is_late = true
-        from reporting.report_subscriptions as s
-        where o.state = 'pending' and not o.is_late and o.due_at <= %(now)s
-            and s.tenant_id = o.tenant_id and s.subscription_id = o.subscription_id
-            and {GIVE_UP_AT} < %(now)s
-            and (%(tenant)s::text is null or o.tenant_id = %(tenant)s)
-        """,
-        values,
-    )
-    return _changed(
-        conn,
-        f"""
-        with missed as (
-            select o.tenant_id, o.occurrence_id, case
-                    when not s.is_active then %(paused)s
-                    when s.misfire_policy = 'skip' then %(missed)s
-                    else %(superseded)s
-                end as reason
-            from reporting.report_occurrences as o
-            join reporting.report_subscriptions as s using (tenant_id, subscription_id)
-            where o.state = 'pending' and o.due_at <= %(now)s and o.origin = 'schedule'
-                and (%(tenant)s::text is null or o.tenant_id = %(tenant)s)
-                and {GIVE_UP_AT} <= %(now)s
-                and (not s.is_active or {GIVE_UP_AT} < %(missed_before)s and (
-                    s.misfire_policy = 'skip' or exists (
-                        select from reporting.report_occurrences as n
-                        where n.tenant_id = o.tenant_id and n.subscription_id = o.subscription_id
-                            and n.origin = 'schedule' and n.due_at <= %(now)s
-                            and (n.due_at, n.local_date) > (o.due_at, o.local_date)
-                            and n.state <> 'skipped'
-                    )
-                ))
-        ),
-        reasoned as (
-            update reporting.report_occurrences as o set reason = m.reason from missed as m
-            where o.tenant_id = m.tenant_id and o.occurrence_id = m.occurrence_id
-        )
-        update reporting.report_deliveries as d set
-            delivery_status = case when d.delivery_status = 'failed' then 'failed' else 'skipped' end,
-            error_message = concat_ws('; ', d.error_message, m.reason), next_attempt_at = null
-        from missed as m
-        where d.tenant_id = m.tenant_id and d.occurrence_id = m.occurrence_id
-            and d.delivery_status not in ('rendering', 'sending') and {OPEN}
-        returning d.delivery_id
-        """,
-        values,
-    )
+    conn.execute(_MARK_LATE, values)
+    return _changed(conn, _DROP_MISSED, values)
 
 
 def screen(conn: Connection, batch: Sequence[Promise]) -> set[UUID]:
