@@ -1,7 +1,7 @@
 # What a person does with this project. Everything else is `metricpress --help`.
 
 BIN := .venv/bin
-TEST_PROCESSES := --numprocesses auto --maxprocesses 4 --dist loadfile
+TEST_PROCESSES := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 DBT_PARSE := cd dbt_project && ../$(BIN)/dbt --quiet --warn-error parse
 
 .DEFAULT_GOAL := help
