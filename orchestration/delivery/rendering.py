@@ -24,7 +24,7 @@ from orchestration.delivery.ledger import Rendition
 from orchestration.delivery.records import Promise
 from orchestration.reports import RenderedReport, ReportRequest, render
 from orchestration.reports.document import Cards, Document, Figure
-from orchestration.reports.formats.html import STATUS_WORDS
+from orchestration.reports.formats.view import STATUS_WORDS, change_words
 from orchestration.reports.formatting import Formatter
 from orchestration.reports.request import Frequency
 from orchestration.reports.templates import folders
@@ -228,7 +228,7 @@ def _highlight(figure: Figure, text: Formatter) -> Highlight:
         label=figure.label,
         value=text.figure(figure, compact=True),
         change=_movement(figure, text) if figure.value is not None else figure.reason,
-        status=STATUS_WORDS[status] if status else "",
+        status=text.t(STATUS_WORDS[status]) if status else "",
     )
 
 
@@ -249,8 +249,7 @@ def _movement(figure: Figure, text: Formatter) -> str:
     change = text.change(figure)
     if figure.comparison is None or not change:
         return ""
-    movement = figure.comparison.movement
-    return movement if movement == "unchanged" else f"{movement} {change}"
+    return change_words(figure, text)
 
 
 def _cards(document: Document) -> Iterator[Figure]:

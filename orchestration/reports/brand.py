@@ -55,7 +55,7 @@ def palette(brand: Brand) -> Palette:
     """Colours of the brand, darkened until text in them can be read on white."""
     primary = _readable(brand.primary)
     on_primary = "#ffffff" if contrast(primary, "#ffffff") >= _TEXT_CONTRAST else "#111111"
-    return Palette(primary, _readable(brand.accent), on_primary, _mix(primary, "#ffffff", 0.88))
+    return Palette(primary, _readable(brand.accent), on_primary, mix(primary, "#ffffff", 0.88))
 
 
 def contrast(first: str, second: str) -> float:
@@ -66,7 +66,7 @@ def contrast(first: str, second: str) -> float:
 
 def _readable(colour: str) -> str:
     while contrast(colour, "#ffffff") < _TEXT_CONTRAST:
-        colour = _mix(colour, "#000000", 0.1)
+        colour = mix(colour, "#000000", 0.1)
     return colour
 
 
@@ -79,6 +79,7 @@ def _luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def _mix(colour: str, other: str, share: float) -> str:
+def mix(colour: str, other: str, share: float) -> str:
+    """A colour with a share (0 to 1) of another in it."""
     mixed = (round(a + (b - a) * share) for a, b in zip(_channels(colour), _channels(other), strict=True))
     return "#" + "".join(f"{channel:02x}" for channel in mixed)

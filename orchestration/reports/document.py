@@ -42,10 +42,20 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where a number stands: a column of a mart, and the key of its row or the condition on its rows."""
+
+    mart: str
+    column: str
+    key: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Figure:
     """One number of the report. `value` None prints as a dash and `reason` says why.
 
     Rates are fractions, money is in `currency`, durations are in `unit` (seconds, hours, milliseconds).
+    `history`: values up to this one, oldest first, for a sparkline beside it.
     """
 
     key: str
@@ -59,28 +69,36 @@ class Figure:
     reason: str = ""
     comparison: Comparison | None = None
     target: Target | None = None
+    source: Source | None = None
+    history: tuple[Number | None, ...] = ()
 
 
 @dataclass(frozen=True)
 class Series:
-    """One line or one set of bars; `values` go with the chart's `x`, None is a gap."""
+    """One line, one set of bars or one row of a heatmap; `values` go with the chart's `x`, None is a gap.
+
+    `head`: of a row of a heatmap, the figure that stands before its cells, such as the size of a cohort.
+    """
 
     label: str
     values: tuple[Number | None, ...]
+    head: Figure | None = None
 
 
 @dataclass(frozen=True)
 class Chart:
     """A picture of numbers with one unit.
 
-    kind: `line` and `columns` over `x` (dates or labels), `bridge` (first and last value stand on the axis,
-    the steps between float), `funnel` (horizontal bars of falling counts). `end` is the figure written at the
-    end of a line; `alt` says in a sentence what a reader who cannot see it would miss.
+    kind: `line` and `columns` over `x` (dates or labels), `bars` (horizontal, one for each of `x`), `bridge`
+    (first and last value stand on the axis, the steps between float), `funnel` (horizontal bars of falling
+    counts), `heatmap` (a row of cells for each series, the shade by value). `end` is the figure written at
+    the end of a line; `labels` are the figures written beside marks; `alt` says in a sentence what a reader
+    who cannot see it would miss.
     """
 
     key: str
     title: str
-    kind: Literal["line", "columns", "bridge", "funnel"]
+    kind: Literal["line", "columns", "bars", "bridge", "funnel", "heatmap"]
     x: tuple[date | str, ...]
     series: tuple[Series, ...]
     sample: Figure
@@ -157,7 +175,27 @@ class Remarks:
     tone: Judgement = "neutral"
 
 
-Block = Cards | Charts | Table | FigureTable | Remarks
+@dataclass(frozen=True)
+class Insight:
+    """One sentence that says what happened; every number in it is a figure with its source.
+
+    `rule` is the documented rule that made it.
+    """
+
+    rule: str
+    text: str
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
+class Insights:
+    """Sentences a report opens with, the most important first."""
+
+    kind: ClassVar[str] = "insights"
+    insights: tuple[Insight, ...]
+
+
+Block = Cards | Charts | Table | FigureTable | Remarks | Insights
 
 
 @dataclass(frozen=True)
@@ -233,9 +271,13 @@ def _figures_of(block: Block) -> Iterator[Figure]:
             for chart in charts:
                 yield from (chart.end,) if chart.end else ()
                 yield from chart.labels
+                yield from (series.head for series in chart.series if series.head)
         case Table(rows=rows):
             for row in rows:
                 yield from (cell for cell in row.cells if isinstance(cell, Figure))
+        case Insights(insights=insights):
+            for insight in insights:
+                yield from insight.figures
         case Remarks():
             return
 

@@ -1,6 +1,7 @@
 """Numbers, dates and changes as text in a locale.
 
-Belongs here: everything that turns a Figure, a date or a change into words, through Babel. Does not belong
+Belongs here: everything that turns a Figure, a date or a change into words, through Babel, and the texts
+around them in its language. Does not belong
 here: markup, and which figures a report shows.
 """
 
@@ -18,6 +19,7 @@ from babel.numbers import format_compact_currency, format_compact_decimal, forma
 
 from orchestration.errors import MetricpressError
 from orchestration.reports.document import Figure, Number
+from orchestration.reports.messages import fill, read_messages
 
 DASH = "—"
 _CLOSE = Decimal("0.01")
@@ -48,6 +50,26 @@ class Formatter:
         """A formatter for a locale given by name."""
         return cls(parse_locale(name))
 
+    @property
+    def language(self) -> str:
+        """The language of the texts, such as `de`."""
+        return str(self.locale.language)
+
+    def t(self, message: str, **values: object) -> str:
+        """A text in the language, with values in place of `{name}`."""
+        return fill(read_messages(self.language).get(message), values)
+
+    def n(self, singular: str, plural: str, count: int, **values: object) -> str:
+        """A text in the form for a count; `{count}` is that number as the locale writes it."""
+        message = read_messages(self.language).get_plural(singular, plural, count)
+        return fill(message, {"count": self._decimal(Decimal(count), 0), **values})
+
+    def listed(self, items: Sequence[str]) -> str:
+        """`a, b and c`."""
+        if len(items) < 2:
+            return "".join(items)
+        return self.t("{first} and {last}", first=", ".join(items[:-1]), last=items[-1])
+
     def figure(self, figure: Figure, compact: bool = False) -> str:
         """The value of a figure; a dash when it is NULL; `compact` abbreviates what is long."""
         return self.like(figure, figure.value, compact)
@@ -69,7 +91,7 @@ class Formatter:
             case "duration":
                 text = self._duration(number, figure.unit)
             case "months":
-                text = f"{self._decimal(number, 1)} months"
+                text = self.t("{number} months", number=self._decimal(number, 1))
             case "decimal":
                 text = self._decimal(number, 2)
         return _clean(text)
@@ -118,12 +140,13 @@ class Formatter:
             return ""
         size = abs(Decimal(comparison.change))
         if figure.format == "percent":
-            return f"{self._decimal(size * 100, _share_digits(figure, figure.value))} points"
+            points = self._decimal(size * 100, _share_digits(figure, figure.value))
+            return self.t("{number} points", number=points)
         if comparison.change_rate is None:
             return ""
         rate = abs(comparison.change_rate) * 100
         if rate >= 1000:
-            return self._decimal(rate / 100, 0) + "-fold"
+            return self.t("{number}-fold", number=self._decimal(rate / 100, 0))
         return self._decimal(rate, 1) + self._percent_sign
 
     def day(self, day: date) -> str:
@@ -149,7 +172,8 @@ class Formatter:
             first = format_skeleton("MMMMd", start, locale=self.locale)
         else:
             first = format_date(start, "long", locale=self.locale)
-        return _plain_space(f"{first} to {format_date(end, 'long', locale=self.locale)}")
+        last = format_date(end, "long", locale=self.locale)
+        return _plain_space(self.t("{first} to {last}", first=first, last=last))
 
     def weekday(self, number: int) -> str:
         """Name of the ISO weekday 1 (Monday) to 7."""
@@ -181,7 +205,7 @@ class Formatter:
         if unit == "milliseconds":
             return f"{self._decimal(number, 0)} ms"
         if unit == "days":
-            return f"{self._decimal(number, 1)} days"
+            return self.t("{number} days", number=self._decimal(number, 1))
         seconds = number * _SECONDS[unit if unit in _SECONDS else "seconds"]
         sign = "-" if seconds < 0 else ""
         seconds = abs(seconds)
@@ -192,7 +216,7 @@ class Formatter:
             return f"{sign}{whole // 60} min {whole % 60:02d} s"
         if minutes < 72 * 60:
             return f"{sign}{minutes // 60} h {minutes % 60:02d} min"
-        return f"{sign}{self._decimal(seconds / 86400, 1)} days"
+        return sign + self.t("{number} days", number=self._decimal(seconds / 86400, 1))
 
 
 def _share_digits(figure: Figure, value: Number | None) -> int:

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from orchestration.errors import MetricpressError
+from orchestration.reports.formatting import Formatter
+from orchestration.reports.messages import N_
 from orchestration.reports.request import Frequency
 
 GRAIN = {"daily": "day", "weekly": "week", "monthly": "month", "range": "day"}
-#: What a reader calls the period.
-NOUN = {"daily": "day", "weekly": "week", "monthly": "month", "range": "period"}
 #: Points on a trend chart: a month of days, a quarter of weeks, a year of months and the month a year ago.
 TREND_POINTS = {"daily": 30, "weekly": 13, "monthly": 13}
-BEFORE = {"daily": "the day before", "weekly": "the week before", "monthly": "the month before",
-          "range": "the day before"}  # fmt: skip
+BEFORE = {"daily": N_("the day before"), "weekly": N_("the week before"),
+          "monthly": N_("the month before"), "range": N_("the day before")}  # fmt: skip
+THIS = {"daily": N_("this day"), "weekly": N_("this week"), "monthly": N_("this month"),
+        "range": N_("this period")}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,17 +39,15 @@ class Period:
         """The grain of marts.metric_timeseries: day, week or month."""
         return GRAIN[self.frequency]
 
-    @property
-    def before(self) -> str:
-        """The period of comparison in words."""
+    def before(self, text: Formatter) -> str:
+        """The period of comparison in words: `the week before`."""
         if self.frequency == "range" and self.days > 1:
-            return f"the {self.days} days before"
-        return BEFORE[self.frequency]
+            return text.n("the {count} day before", "the {count} days before", self.days)
+        return text.t(BEFORE[self.frequency])
 
-    @property
-    def this(self) -> str:
-        """The period itself in words."""
-        return f"this {NOUN[self.frequency]}"
+    def this(self, text: Formatter) -> str:
+        """The period itself in words: `this week`."""
+        return text.t(THIS[self.frequency])
 
     @property
     def days(self) -> int:
@@ -75,10 +75,14 @@ class Period:
         length = self.end - self.start
         return tuple(Period(self.frequency, start, start + length) for start in self.trend)
 
-    @property
-    def trend_span(self) -> str:
-        """How long the trend is, in words."""
-        return f"{len(self.trend)} {GRAIN[self.frequency]}s"
+    def trend_span(self, text: Formatter) -> str:
+        """How long the trend is, in words: `13 weeks`."""
+        count = len(self.trend)
+        if self.grain == "month":
+            return text.n("{count} month", "{count} months", count)
+        if self.grain == "week":
+            return text.n("{count} week", "{count} weeks", count)
+        return text.n("{count} day", "{count} days", count)
 
     def check(self, week_start: str) -> None:
         """Refuse a period that is not one whole day, week or month of the tenant; a range needs a day."""

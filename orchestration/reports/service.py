@@ -15,7 +15,6 @@ from orchestration.errors import MetricpressError
 from orchestration.reports.brand import read_brand
 from orchestration.reports.data.common import Connection, read_settings, snapshot
 from orchestration.reports.document import Brand, Document, figure_values
-from orchestration.reports.documents import executive, lead_performance
 from orchestration.reports.documents.common import settings_print
 from orchestration.reports.formats import mail
 from orchestration.reports.formatting import Formatter
@@ -25,8 +24,21 @@ from orchestration.reports.templates import ReportType, check_frequency, check_p
 Builder = Callable[[Connection, ReportRequest, Formatter, Brand], Document]
 Renderer = Callable[[Document, ReportType, Path | None], bytes]
 
-DOCUMENTS: dict[str, Builder] = {"executive": executive.build, "lead_performance": lead_performance.build}
-#: Modules are imported when a format is asked for: WeasyPrint takes seconds.
+#: Modules with a function `build`, imported when a report is asked for.
+DOCUMENTS = {
+    name: f"orchestration.reports.documents.{name}"
+    for name in (
+        "billing",
+        "cohort",
+        "coordination",
+        "executive",
+        "lead_performance",
+        "operations",
+        "revenue",
+        "usage",
+    )
+}
+#: Modules with a function `render`, imported when a format is asked for: WeasyPrint takes seconds.
 FORMATS = {"pdf": "orchestration.reports.formats.pdf", "html": "orchestration.reports.formats.html"}
 
 
@@ -52,11 +64,12 @@ def build_document(conn: Connection, request: ReportRequest, report: ReportType)
     with snapshot(conn):
         settings = read_settings(conn, request.tenant_id)
         brand, problems = read_brand(settings.get("brand") or {})
-        document = DOCUMENTS[report.document](conn, request, text, brand)
+        build: Builder = import_module(DOCUMENTS[report.document]).build
+        document = build(conn, request, text, brand)
     return replace(
         document,
-        title=report.title,
-        notes=document.notes + settings_print(settings),
+        title=text.t(report.title),
+        notes=document.notes + settings_print(settings, text),
         warnings=document.warnings + problems,
     )
 

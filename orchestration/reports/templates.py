@@ -23,6 +23,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jsonschema import Draft202012Validator
 
 from orchestration.errors import MetricpressError
+from orchestration.reports.messages import fill, read_messages
 
 SHIPPED = Path(__file__).resolve().parents[2] / "report_templates"
 
@@ -55,16 +56,29 @@ def folders(template_dir: Path | None) -> tuple[Path, ...]:
     return (template_dir, SHIPPED)
 
 
-@lru_cache(maxsize=8)
-def environment(template_dir: Path | None) -> ImmutableSandboxedEnvironment:
-    """Templates see what they are handed: no files, no attributes with underscores, no undefined names."""
-    return ImmutableSandboxedEnvironment(
+@lru_cache(maxsize=16)
+def environment(template_dir: Path | None, language: str) -> ImmutableSandboxedEnvironment:
+    """Templates see what they are handed, and `t` and `n` for texts of their own in the language.
+
+    No files, no attributes with underscores, no undefined names.
+    """
+    made = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader([str(folder) for folder in folders(template_dir)]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    messages = read_messages(language)
+
+    def t(message: str, **values: object) -> str:
+        return fill(messages.get(message), values)
+
+    def n(singular: str, plural: str, count: int, **values: object) -> str:
+        return fill(messages.get_plural(singular, plural, count), {"count": count, **values})
+
+    made.globals |= {"t": t, "n": n}
+    return made
 
 
 def asset(name: str, template_dir: Path | None) -> Path:

@@ -29,29 +29,31 @@ from orchestration.reports.document import (
     Remarks,
     Section,
     Series,
+    Source,
     Target,
 )
 from orchestration.reports.formatting import Formatter
+from orchestration.reports.messages import N_
 from orchestration.reports.periods import Period
 from orchestration.reports.request import ReportRequest
 
 #: Why a figure is NULL that is not a quotient of two sums.
-_NO_DATA = "the data it needs is not recorded"
-_NO_AMOUNT = "an amount or an exchange rate it needs is missing"
-_NOBODY_PAID = "no customer paid at the start"
+_NO_DATA = N_("the data it needs is not recorded")
+_NO_AMOUNT = N_("an amount or an exchange rate it needs is missing")
+_NOBODY_PAID = N_("no customer paid at the start")
 _REASONS = {
     **dict.fromkeys(
         ("nrr", "grr", "gross_mrr_churn_rate", "net_mrr_churn_rate", "revenue_churn_rate",
          "customer_churn_rate", "mrr_growth_rate"),
         _NOBODY_PAID,
     ),
-    "arpa": "no customer paid at the end",
-    "ltv": "no customer left, so a lifetime has no end",
-    "cac": "no spend is recorded, or no new customer paid",
-    "ltv_to_cac": "lifetime value or acquisition cost is not known",
-    "payback_months": "acquisition cost or revenue per account is not known",
-    "quick_ratio": "no MRR was lost",
-    "runway_months": "no cash balance and burn are recorded",
+    "arpa": N_("no customer paid at the end"),
+    "ltv": N_("no customer left, so a lifetime has no end"),
+    "cac": N_("no spend is recorded, or no new customer paid"),
+    "ltv_to_cac": N_("lifetime value or acquisition cost is not known"),
+    "payback_months": N_("acquisition cost or revenue per account is not known"),
+    "quick_ratio": N_("no MRR was lost"),
+    "runway_months": N_("no cash balance and burn are recorded"),
 }  # fmt: skip
 #: A change that prints as 0.0 is no change; half of the last printed digit.
 _LEAST_RATE = Decimal("0.0005")
@@ -61,18 +63,18 @@ _SMALL_COUNT = 20
 _FINE = Decimal("0.01")
 
 
-def compare(value: Number | None, before: Number | None, period: Period, kind: Format,
+def compare(value: Number | None, before: Number | None, label: str, kind: Format,
             direction: Direction) -> Comparison:  # fmt: skip
-    """This period against the one before. Shares change in points, everything else by its own size."""
+    """This period against the one before, named by `label`. Shares change in points, the rest by its size."""
     if value is None or before is None:
-        return Comparison(period.before, before, None, None, "unknown", "neutral")
+        return Comparison(label, before, None, None, "unknown", "neutral")
     change = Decimal(value) - Decimal(before)
     rate = None if kind == "percent" or before == 0 else change / abs(Decimal(before))
     size = abs(rate if rate is not None else change)
     fine = kind == "percent" and min(abs(Decimal(value)), abs(1 - Decimal(value))) < _FINE
     least = _LEAST_RATE / 10 if fine else _LEAST_RATE
     movement: Movement = "unchanged" if size < least else "up" if change > 0 else "down"
-    return Comparison(period.before, before, change, rate, movement, _judge(movement, direction))
+    return Comparison(label, before, change, rate, movement, _judge(movement, direction))
 
 
 def _judge(movement: Movement, direction: Direction) -> Judgement:
@@ -107,8 +109,8 @@ class Shelf:
         """A figure of the metric's form without a value."""
         row = self.catalogue[metric]
         currency = self.tenant.currency if row.format == "money" else None
-        return Figure(metric, row.title, None, row.format, row.unit, currency, row.direction,
-                      definition_text(row))  # fmt: skip
+        return Figure(metric, self.text.t(row.title), None, row.format, row.unit, currency, row.direction,
+                      definition_text(row, self.text))  # fmt: skip
 
     def figure(self, metric: str) -> Figure:
         """The metric in this period with its comparison, target, and the reason when it is NULL."""
@@ -126,9 +128,18 @@ class Shelf:
             direction=blank.direction,
             definition=blank.definition,
             reason="" if value is not None else self._reason(metric),
-            comparison=compare(value, before, self.period, blank.format, blank.direction),
+            comparison=compare(value, before, self.period.before(self.text), blank.format, blank.direction),
             target=None if row is None else Target(row.target, row.benchmark, row.status),
+            source=self.source(metric),
         )
+
+    def source(self, metric: str) -> Source | None:
+        """Where the metric of this period stands; None over a free range, which is counted from rows."""
+        if self.period.frequency == "range":
+            return None
+        key = (("tenant_id", self.tenant.tenant_id), ("metric", metric), ("grain", self.period.grain),
+               ("period_start", self.period.start.isoformat()), ("dimension", "all"))  # fmt: skip
+        return Source("marts.metric_timeseries", "value", key)
 
     def trend(self, metric: str, wide: bool = False) -> Chart | None:
         """The metric's line up to this period; None when fewer than two points have a value."""
@@ -140,16 +151,18 @@ class Shelf:
         return line_chart(self.figure(metric), self.period, values, self.text, wide)
 
     def _reason(self, metric: str) -> str:
+        text, this = self.text, self.period.this(self.text)
         if metric in self.reasons:
-            return self.reasons[metric]
+            return text.t(self.reasons[metric])
         point, row = self.point(metric), self.catalogue[metric]
         if point is None:
-            return f"no figure is recorded for {self.period.this}"
+            return text.t("no figure is recorded for {period}", period=this)
         if not point.is_complete:
-            return f"{self.period.this} had not ended when the data was taken"
+            return text.t("{period} had not ended when the data was taken", period=this)
         if point.denominator is not None and point.denominator == 0:
-            return f"there is nothing to divide by ({phrase(row.denominator or 'the base')}: 0)"
-        return _REASONS.get(metric, _NO_AMOUNT if row.format == "money" else _NO_DATA)
+            base = phrase(row.denominator or text.t("the base"), text)
+            return text.t("there is nothing to divide by ({base}: 0)", base=base)
+        return text.t(_REASONS.get(metric, _NO_AMOUNT if row.format == "money" else _NO_DATA))
 
 
 def line_chart(
@@ -157,11 +170,12 @@ def line_chart(
 ) -> Chart:
     """A figure's values over the trend of a period; at the end the figure itself, of a range its last day."""
     known = [value for value in values if value is not None]
-    span, end = period.trend_span, figure
+    span, end = period.trend_span(text), figure
     if period.frequency == "range":
         end = replace(figure, key=f"{figure.key}.last_day", value=values[-1], comparison=None, target=None)
     low, high = text.like(figure, min(known), True), text.like(figure, max(known), True)
-    alt = f"{figure.label} over {span}: between {low} and {high}, at the end {text.figure(end)}."
+    alt = text.t("{name} over {span}: between {low} and {high}, at the end {end}.",
+                 name=figure.label, span=span, low=low, high=high, end=text.figure(end))  # fmt: skip
     return Chart(figure.key, figure.label, "line", period.trend, (Series(figure.label, values),), figure, alt,
                  end, note=span, wide=wide)  # fmt: skip
 
@@ -172,18 +186,24 @@ def _value_of(point: Point | None) -> Number | None:
     return point.value
 
 
-def phrase(title: str) -> str:
-    """A title inside a sentence: its first letter small unless it begins an abbreviation."""
+def phrase(title: str, text: Formatter) -> str:
+    """A title inside a sentence: in English its first letter small unless it begins an abbreviation."""
     words = title.replace("_", " ").strip()
-    return words if len(words) < 2 or not words[1].islower() else words[0].lower() + words[1:]
+    if text.language != "en" or len(words) < 2 or not words[1].islower():
+        return words
+    return words[0].lower() + words[1:]
 
 
-def definition_text(metric: Metric) -> str:
+def definition_text(metric: Metric, text: Formatter) -> str:
     """What the catalogue says about a metric, with its formula unless that only repeats the metric's name."""
-    text = metric.description.strip().rstrip(".")
-    formula = metric.formula.strip().rstrip(".")
-    telling = formula and formula not in text and metric.metric not in formula.split()
-    return f"{text}. Formula: {formula}." if telling else f"{text}."
+    description, formula = metric.description.strip().rstrip("."), metric.formula.strip().rstrip(".")
+    telling = formula and formula not in description and metric.metric not in formula.split()
+    said = text.t(metric.description.strip()).rstrip(".")
+    return (
+        text.t("{description}. Formula: {formula}.", description=said, formula=formula)
+        if telling
+        else f"{said}."
+    )
 
 
 def definitions(figures: Iterable[Figure]) -> tuple[Definition, ...]:
@@ -192,32 +212,41 @@ def definitions(figures: Iterable[Figure]) -> tuple[Definition, ...]:
     return tuple(Definition(title, texts[title]) for title in sorted(texts, key=str.casefold))
 
 
+#: Clauses about a figure: how it moved, by its change or from its value before.
+_MOVED = {
+    ("up", True): N_("{name} rose {change} to {value}"),
+    ("down", True): N_("{name} fell {change} to {value}"),
+    ("up", False): N_("{name} rose from {before} to {value}"),
+    ("down", False): N_("{name} fell from {before} to {value}"),
+}
+
+
 def moved(figure: Figure, text: Formatter, compact: bool = True) -> str:
     """A figure as a clause: `monthly recurring revenue rose 4.2% to $1.24M`."""
-    name, value = phrase(figure.label), text.figure(figure, compact)
+    name, value = phrase(figure.label, text), text.figure(figure, compact)
     movement = figure.comparison.movement if figure.comparison else "unknown"
     change = text.change(figure)
     if movement == "unchanged":
-        return f"{name} held at\u00a0{value}"
+        return _joined(text.t("{name} held at {value}", name=name, value=value), value)
     if movement in ("up", "down"):
-        verb = "rose" if movement == "up" else "fell"
         before = figure.comparison.value if figure.comparison else None
         small = figure.format == "integer" and before is not None and abs(Decimal(before)) < _SMALL_COUNT
-        if figure.value == 0 or not change or small:
-            return f"{name} {verb} from {text.like(figure, before, compact)} to\u00a0{value}"
-        return f"{name} {verb} {change} to\u00a0{value}"
-    return f"{name} stood at\u00a0{value}"
+        by_change = not (figure.value == 0 or not change or small)
+        earlier = text.like(figure, before, compact)
+        clause = text.t(_MOVED[movement, by_change], name=name, change=change, before=earlier, value=value)
+        return _joined(clause, value)
+    return _joined(text.t("{name} stood at {value}", name=name, value=value), value)
 
 
-def sentence(clauses: list[str]) -> str:
+def _joined(clause: str, value: str) -> str:
+    """No line ends between the last word and the value."""
+    return clause.replace(f" {value}", f"\u00a0{value}")
+
+
+def sentence(clauses: Sequence[str], text: Formatter) -> str:
     """Clauses joined into one sentence that begins with a capital letter."""
-    joined = listed(clauses)
+    joined = text.listed(clauses)
     return joined[:1].upper() + joined[1:] + "." if joined else ""
-
-
-def listed(items: Sequence[str]) -> str:
-    """`a, b and c`."""
-    return " and ".join(filter(None, (", ".join(items[:-1]), *items[-1:])))
 
 
 def ranked_moves(figures: Iterable[Figure], judgement: Judgement, limit: int) -> list[Figure]:
@@ -240,74 +269,89 @@ def moves(figures: Sequence[Figure], text: Formatter) -> tuple[Remarks, ...]:
     if not any(figure.comparison and figure.comparison.change is not None for figure in figures):
         return ()
 
-    def remarks(judgement: Judgement, title: str, way: str) -> Remarks:
-        lines = [sentence([moved(figure, text)]) for figure in ranked_moves(figures, judgement, 3)]
-        return Remarks(title, tuple(lines) or (f"No further figure moved {way}.",), judgement)
+    def remarks(judgement: Judgement, title: str, none: str) -> Remarks:
+        lines = [sentence([moved(figure, text)], text) for figure in ranked_moves(figures, judgement, 3)]
+        return Remarks(title, tuple(lines) or (none,), judgement)
 
     return (
-        remarks("better", "What went well", "the right way"),
-        remarks("worse", "What needs attention", "the wrong way"),
+        remarks("better", text.t("What went well"), text.t("No further figure moved the right way.")),
+        remarks("worse", text.t("What needs attention"), text.t("No further figure moved the wrong way.")),
     )
 
 
-def tally(figures: Iterable[Figure], period: Period) -> str:
+def tally(figures: Iterable[Figure], period: Period, text: Formatter) -> str:
     """How many figures went which way: the second line of a report."""
     judged = [
         figure.comparison.judgement
         for figure in figures
         if figure.comparison and figure.direction != "neutral" and figure.comparison.change is not None
     ]
-    kinds: tuple[tuple[Judgement, str], ...] = (
-        ("better", "better"),
-        ("worse", "worse"),
-        ("neutral", "unchanged"),
+    better, worse, same = judged.count("better"), judged.count("worse"), judged.count("neutral")
+    kinds = (
+        (better, text.n("{count} figure is better", "{count} figures are better", better)),
+        (worse, text.n("{count} is worse", "{count} are worse", worse)),
+        (same, text.n("{count} is unchanged", "{count} are unchanged", same)),
     )
-    said = [f"{judged.count(kind)} {word}" for kind, word in kinds if kind in judged]
+    said = [words for count, words in kinds if count]
     if not said:
         return ""
-    said[0] = said[0].replace(" ", " figure is " if said[0].startswith("1 ") else " figures are ", 1)
-    return f"Against {period.before}, {sentence(said)}"
+    if not better:
+        # The first clause names what is counted.
+        said[0] = (
+            text.n("{count} figure is worse", "{count} figures are worse", worse) if worse
+            else text.n("{count} figure is unchanged", "{count} figures are unchanged", same)
+        )  # fmt: skip
+    return text.t("Against {before}, {tally}.", before=period.before(text), tally=text.listed(said))
 
 
 def small_print(tenant: Tenant, period: Period, text: Formatter, empty: bool) -> tuple[str, ...]:
     """Notes that stand under every report."""
     before = period.previous
     ended = period.end <= tenant.complete_date
+    week = text.weekday(1 if tenant.week_start == "monday" else 7)
     notes = (
-        f"Data as of {text.moment(tenant.as_of)} ({tenant.timezone}). Days, weeks and months are those of "
-        f"{tenant.timezone}; weeks begin on {tenant.week_start.capitalize()}.",
-        ""
-        if ended
-        else f"{text.day(period.end)} had not ended when the data was taken: figures are partial.",
-        f"Changes compare with {period.before}, {text.period(before.start, before.end, period.frequency)}. "
-        "Rates change in percentage points. Unchanged: the change is too small for the digits shown.",
-        f"Money is in {tenant.currency}. Amounts on cards are rounded; tables give them to the minor unit.",
-    )
+        text.t(
+            "Data as of {moment} ({timezone}). Days, weeks and months are those of {timezone}; weeks begin "
+            "on {weekday}.", moment=text.moment(tenant.as_of), timezone=tenant.timezone, weekday=week,
+        ),
+        "" if ended else text.t(
+            "{day} had not ended when the data was taken: figures are partial.", day=text.day(period.end),
+        ),
+        text.t(
+            "Changes compare with {before}, {period}. Rates change in percentage points. Unchanged: the "
+            "change is too small for the digits shown.", before=period.before(text),
+            period=text.period(before.start, before.end, period.frequency),
+        ),
+        text.t(
+            "Money is in {currency}. Amounts on cards are rounded; tables give them to the minor unit.",
+            currency=tenant.currency,
+        ),
+    )  # fmt: skip
     return tuple(note for note in notes[: 1 if empty else None] if note)
 
 
 #: Settings that change figures: what a report says when one differs from its default.
 _SETTINGS = (
-    ("gross_margin", Decimal(1), "lifetime value and payback use a gross margin of {}"),
-    ("past_due_days", None, "a subscription past due counts as churned after {} days"),
-    ("churn_on", "end", "churn counts at the {} to cancel"),
-    ("mau_window_days", 30, "monthly active users look back {} days"),
+    ("gross_margin", Decimal(1), N_("lifetime value and payback use a gross margin of {value}")),
+    ("past_due_days", None, N_("a subscription past due counts as churned after {value} days")),
+    ("churn_on", "end", N_("churn counts at the {value} to cancel")),
+    ("mau_window_days", 30, N_("monthly active users look back {value} days")),
     (
         "activation_events",
         ["file_upload", "worklog_creation", "report_generation"],
-        "a user is activated by the first of: {}",
+        N_("a user is activated by the first of: {value}"),
     ),
 )
 
 
-def settings_print(settings: Mapping[str, Any]) -> tuple[str, ...]:
+def settings_print(settings: Mapping[str, Any], text: Formatter) -> tuple[str, ...]:
     """One line naming the tenant's settings that change a figure; none when all are at their defaults."""
     said = [
-        words.format(", ".join(value) if isinstance(value, list) else value)
+        text.t(words, value=", ".join(value) if isinstance(value, list) else value)
         for name, standard, words in _SETTINGS
         if settings and (value := settings[name]) != standard
     ]
-    return (f"Settings of this tenant: {'; '.join(said)}.",) if said else ()
+    return (text.t("Settings of this tenant: {settings}.", settings="; ".join(said)),) if said else ()
 
 
 def document(
@@ -317,7 +361,7 @@ def document(
     text: Formatter,
     brand: Brand,
     *,
-    headline: str = "No data for this period.",
+    headline: str = "",
     standfirst: str = "",
     front: tuple[Block, ...] = (),
     sections: tuple[Section, ...] = (),
@@ -338,7 +382,7 @@ def document(
         period_words=text.period(period.start, period.end, period.frequency),
         as_of=tenant.as_of,
         timezone=tenant.timezone,
-        headline=headline or f"The figures of {period.this}.",
+        headline=headline or _no_headline(period, text, empty),
         standfirst=standfirst,
         brand=brand,
         locale=request.locale,
@@ -349,3 +393,9 @@ def document(
         empty=empty,
         warnings=warnings,
     )  # fmt: skip
+
+
+def _no_headline(period: Period, text: Formatter, empty: str) -> str:
+    if empty:
+        return text.t("No data for this period.")
+    return text.t("The figures of {period}.", period=period.this(text))

@@ -182,7 +182,7 @@ def build(conn: rows.Connection, request: ReportRequest, text: Formatter, brand:
         extent = query.read_extent(conn, tenant.tenant_id, period.grain)
         return common.document(request, tenant, period, text, brand, empty=_empty(shelf, extent))
     document = _filled(request, shelf, brand, parts, movements)
-    return replace(document, notes=(*document.notes, *_range_notes(period, untold)))
+    return replace(document, notes=(*document.notes, *_range_notes(period, untold, text)))
 
 
 def _shelf(
@@ -199,12 +199,12 @@ def _shelf(
     return shelf, found.untold
 
 
-def _range_notes(period: Period, untold: Sequence[str]) -> tuple[str, ...]:
+def _range_notes(period: Period, untold: Sequence[str], text: Formatter) -> tuple[str, ...]:
     if period.frequency != "range":
         return ()
     notes = ["Distinct counts and percentiles are counted anew over the whole period; charts show its days."]
     if untold:
-        left_out = common.listed([common.phrase(title) for title in untold])
+        left_out = text.listed([common.phrase(title, text) for title in untold])
         notes.append(f"Left out, as of whole calendar months only: {left_out}.")
     return tuple(notes)
 
@@ -275,15 +275,15 @@ def _filled(
     known = [figure for figure in told if figure.value is not None]
     sections = [_section(shelf, *pair, movements) for pair in parts if not _silent(shelf, pair[1])]
     if quiet := [part.title.lower() for part, metrics in parts if _silent(shelf, metrics)]:
-        words = f"{shelf.period.this} nothing was recorded for {common.listed(quiet)}"
-        sections.append(Section("silent", "Without entries", common.sentence([words]), ()))
+        words = f"{shelf.period.this(shelf.text)} nothing was recorded for {shelf.text.listed(quiet)}"
+        sections.append(Section("silent", "Without entries", common.sentence([words], shelf.text), ()))
     front: list[Block] = [Cards(tuple(told))]
     told_already = {*ECHOES, *(figure.key for figure in known[:2])}
     front += common.moves([figure for figure in figures if figure.key not in told_already], shelf.text)
     trend = next((chart for metric in cards if (chart := shelf.trend(metric, wide=True))), None)
     if trend is not None:
         front.append(Charts((trend,)))
-    headline = common.sentence([common.moved(figure, shelf.text) for figure in known[:2]])
+    headline = common.sentence([common.moved(figure, shelf.text) for figure in known[:2]], shelf.text)
     return common.document(
         request,
         shelf.tenant,
@@ -317,8 +317,8 @@ def _highlights(shelf: Shelf, parts: list[tuple[Part, tuple[str, ...]]]) -> list
 
 
 def _standfirst(shelf: Shelf, further: list[Figure], figures: list[Figure]) -> str:
-    clauses = common.sentence([common.moved(figure, shelf.text) for figure in further])
-    return " ".join(part for part in (clauses, common.tally(figures, shelf.period)) if part)
+    clauses = common.sentence([common.moved(figure, shelf.text) for figure in further], shelf.text)
+    return " ".join(part for part in (clauses, common.tally(figures, shelf.period, shelf.text)) if part)
 
 
 def _section(shelf: Shelf, part: Part, metrics: tuple[str, ...], movements: Mapping[str, Number]) -> Section:
@@ -333,8 +333,8 @@ def _section(shelf: Shelf, part: Part, metrics: tuple[str, ...], movements: Mapp
         blocks.append(Charts((bridge,)))
     if charts:
         blocks.append(Charts(charts))
-    blocks.append(FigureTable(part.key, f"{part.title} in full", figures, period.before))
-    lead = common.sentence([common.moved(figure, shelf.text) for figure in told])
+    blocks.append(FigureTable(part.key, f"{part.title} in full", figures, period.before(shelf.text)))
+    lead = common.sentence([common.moved(figure, shelf.text) for figure in told], shelf.text)
     return Section(part.key, part.title, lead, tuple(blocks))
 
 

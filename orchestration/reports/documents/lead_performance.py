@@ -141,9 +141,11 @@ class Book:
             measure.format,
             measure.unit,
             direction=direction,
-            definition=common.definition_text(row) if row else f"{measure.definition}.",
+            definition=common.definition_text(row, self.text) if row else f"{measure.definition}.",
             reason=reason,
-            comparison=common.compare(value, before, self.period, measure.format, direction),
+            comparison=common.compare(
+                value, before, self.period.before(self.text), measure.format, direction
+            ),
         )
 
     def trend(self, key: str, wide: bool = False) -> Chart | None:
@@ -194,16 +196,16 @@ def _filled(request: ReportRequest, book: Book, brand: Brand, sections: Sequence
     if chart := next((chart for chart in trends if chart is not None), None):
         front.append(Charts((chart,)))
     further = [figure for figure in known if figure not in told][:2]
-    standfirst = common.sentence([common.moved(figure, book.text) for figure in further])
+    standfirst = common.sentence([common.moved(figure, book.text) for figure in further], book.text)
     notes = (
         "Conversions follow the leads created in a period as far as they came by the time of the data: "
-        f"leads of {book.period.before} have had longer to convert.",
+        f"leads of {book.period.before(book.text)} have had longer to convert.",
         "Days and hours are those of each branch's timezone.",
     )
     return common.document(
         request, book.tenant, book.period, book.text, brand,
-        headline=common.sentence([common.moved(figure, book.text) for figure in told]),
-        standfirst=f"{standfirst} {common.tally(figures, book.period)}".strip(),
+        headline=common.sentence([common.moved(figure, book.text) for figure in told], book.text),
+        standfirst=f"{standfirst} {common.tally(figures, book.period, book.text)}".strip(),
         front=tuple(front),
         sections=tuple(sections),
         definitions=common.definitions(figures),
@@ -215,10 +217,10 @@ def _leads(book: Book) -> Section | None:
     period = book.period
     total = book.sum("new_leads", period.start, period.end)
     if not total:
-        return Section("leads", "Leads", f"No lead was created {period.this}.", ())
+        return Section("leads", "Leads", f"No lead was created {period.this(book.text)}.", ())
     charts = [chart for key in ("new_leads", "conversion_rate") if (chart := book.trend(key))]
     blocks: list[Block] = [Charts(tuple(charts))] if charts else []
-    blocks.append(lead_tables.statuses(book.sum, period, book.knows_before))
+    blocks.append(lead_tables.statuses(book.sum, period, book.knows_before, book.text))
     lead = _told(book, ("new_leads", "conversion_rate"))
     return Section("leads", "Leads", lead, tuple(blocks))
 
@@ -242,7 +244,7 @@ def _funnel(conn: rows.Connection, book: Book, scope: query.Scope) -> Section | 
     chart = Chart("funnel", "How far the leads came", "funnel", names, (Series("Leads", tuple(counts)),),
                   labels[0], f"Leads by step: {told}.", labels=tuple(labels), wide=True)  # fmt: skip
     blocks: list[Block] = [Charts((chart,))]
-    lead = f"Of the leads created {period.this}, as far as they came by the time of the data."
+    lead = f"Of the leads created {period.this(book.text)}, as far as they came by the time of the data."
     if period.frequency == "weekly":
         sources = query.read_sources(conn, scope, period.start)
         if sources:
@@ -255,18 +257,18 @@ def _funnel(conn: rows.Connection, book: Book, scope: query.Scope) -> Section | 
 def _calls(conn: rows.Connection, book: Book, scope: query.Scope) -> Section | None:
     period = book.period
     if not book.sum("total_calls", period.start, period.end):
-        return Section("calls", "Calls", f"No call began {period.this}.", ())
+        return Section("calls", "Calls", f"No call began {period.this(book.text)}.", ())
     charts = [chart for key in ("total_calls", "call_success_rate") if (chart := book.trend(key))]
     blocks: list[Block] = [Charts(tuple(charts))] if charts else []
     if outcomes := query.read_outcomes(conn, scope, period):
-        blocks.append(lead_tables.outcomes(outcomes, period, book.knows_before))
+        blocks.append(lead_tables.outcomes(outcomes, period, book.knows_before, book.text))
     lead = _told(book, ("total_calls", "call_success_rate", "interest_rate"))
     return Section("calls", "Calls", lead, tuple(blocks))
 
 
 def _told(book: Book, keys: Sequence[str]) -> str:
     figures = [book.figure(key) for key in keys]
-    return common.sentence([common.moved(f, book.text) for f in figures if f.value is not None])
+    return common.sentence([common.moved(f, book.text) for f in figures if f.value is not None], book.text)
 
 
 def _hours(book: Book, hours: Sequence[query.Hour]) -> Section | None:
@@ -297,16 +299,15 @@ def _staff(book: Book, staff: Sequence[query.Staff], most: int) -> Section | Non
     if not staff:
         return None
     named = [person for person in staff if person.staff_id != "(none)"]
-    lead = (
-        f"{len(named)} {'person' if len(named) == 1 else 'people'} with a call or a lead {book.period.this}."
-    )
+    people = "person" if len(named) == 1 else "people"
+    lead = f"{len(named)} {people} with a call or a lead {book.period.this(book.text)}."
     return Section("staff", "Staff", lead, (lead_tables.staff(staff, most),))
 
 
 def _in_full(book: Book) -> Section:
     figures = tuple(book.figure(measure.key) for measure in MEASURES)
-    table = FigureTable("comparison", "Figure", figures, book.period.before)
-    return Section("comparison", f"Compared with {book.period.before}", "", (table,))
+    table = FigureTable("comparison", "Figure", figures, book.period.before(book.text))
+    return Section("comparison", f"Compared with {book.period.before(book.text)}", "", (table,))
 
 
 def _empty(tenant: rows.Tenant, text: Formatter, extent: tuple[date, date] | None) -> str:

@@ -44,11 +44,13 @@ def _before(key: str, value: Decimal, known: bool) -> Figure:
     return _count(key, value) if known else Figure(key, "", None, reason=_TOO_EARLY)
 
 
-def _early_note(period: Period, known: bool) -> str:
-    return "" if known else f"— {period.before.capitalize()} {_TOO_EARLY}."
+def _early_note(period: Period, known: bool, text: Formatter) -> str:
+    return "" if known else f"— {period.before(text).capitalize()} {_TOO_EARLY}."
 
 
-def statuses(total: Callable[[str, date, date], Decimal], period: Period, known: bool) -> Table:
+def statuses(
+    total: Callable[[str, date, date], Decimal], period: Period, known: bool, text: Formatter
+) -> Table:
     """Leads created in the period by their status at the time of the data.
 
     `known`: whether the period before holds any record.
@@ -69,12 +71,12 @@ def statuses(total: Callable[[str, date, date], Decimal], period: Period, known:
     whole, earlier = sum(now, Decimal(0)), sum(before, Decimal(0))
     rows.append(Row("All leads", (_count("status.all", whole), _share("status.all.share", whole, whole),
                                   _before("status.all.previous", earlier, known)), total=True))  # fmt: skip
-    columns = (Column("Status of the leads created", "left"), Column(period.this.capitalize()),
-               Column("Share"), Column(period.before.capitalize()))  # fmt: skip
-    return Table("status", "Leads by status", columns, tuple(rows), _early_note(period, known))
+    columns = (Column("Status of the leads created", "left"), Column(period.this(text).capitalize()),
+               Column("Share"), Column(period.before(text).capitalize()))  # fmt: skip
+    return Table("status", "Leads by status", columns, tuple(rows), _early_note(period, known, text))
 
 
-def outcomes(found: Sequence[Outcome], period: Period, known: bool) -> Table:
+def outcomes(found: Sequence[Outcome], period: Period, known: bool, text: Formatter) -> Table:
     """Completed calls by outcome."""
     whole = sum((row.completed for row in found), Decimal(0))
     rows = tuple(
@@ -85,9 +87,9 @@ def outcomes(found: Sequence[Outcome], period: Period, known: bool) -> Table:
         ))
         for row in found
     )  # fmt: skip
-    columns = (Column("Outcome of completed calls", "left"), Column(period.this.capitalize()),
-               Column("Share"), Column(period.before.capitalize()))  # fmt: skip
-    return Table("outcomes", "Calls by outcome", columns, rows, _early_note(period, known))
+    columns = (Column("Outcome of completed calls", "left"), Column(period.this(text).capitalize()),
+               Column("Share"), Column(period.before(text).capitalize()))  # fmt: skip
+    return Table("outcomes", "Calls by outcome", columns, rows, _early_note(period, known, text))
 
 
 def hours(found: Sequence[Hour], text: Formatter) -> Table:

@@ -9,46 +9,30 @@ import base64
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from jinja2 import TemplateError
 from jinja2.exceptions import SecurityError
 from markupsafe import Markup
 
 from orchestration.errors import MetricpressError
-from orchestration.reports.brand import palette
-from orchestration.reports.document import Chart, Document
-from orchestration.reports.formats import svg
-from orchestration.reports.formatting import Formatter
-from orchestration.reports.periods import NOUN
+from orchestration.reports.document import Document
+from orchestration.reports.formats.view import page_view
+from orchestration.reports.formatting import parse_locale
 from orchestration.reports.templates import ReportType, asset, environment
 
-STATUS_WORDS = {"success": "on target", "warning": "near target", "error": "off target"}
 STYLES = ("styles/fonts.css", "styles/report.css")
 
 
 def page(document: Document, report: ReportType, template_dir: Path | None, css: Markup | str = "") -> str:
     """The report as one HTML page; `css` is put inside, otherwise styles come from outside."""
-    text, colours = Formatter.of(document.locale), palette(document.brand)
-
-    def draw(chart: Chart) -> Markup:
-        return svg.draw(chart, text, document.frequency, colours)
-
-    context: dict[str, Any] = {
-        "document": document,
-        "text": text,
-        "draw": draw,
-        "palette": colours,
-        "css": css,
-        "status_words": STATUS_WORDS,
-        "this_period": f"This {NOUN[document.frequency]}",
-    }
+    language = parse_locale(document.locale).language
     try:
-        return environment(template_dir).get_template(report.template).render(context)
+        template = environment(template_dir, language).get_template(report.template)
+        return template.render(document=page_view(document), css=css)
     except (TemplateError, SecurityError) as error:
         raise MetricpressError(
             f"template {report.template} failed: {type(error).__name__}: {error}",
-            remedy="correct it in the template folder; it sees the document and the formatter, nothing else",
+            remedy="correct it in the template folder; docs/interfaces.md tells what a template sees",
             exit_code=1,
         ) from error
 

@@ -6,31 +6,25 @@ belong here: addresses, subjects, sending, and how the logo becomes a part of th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from orchestration.reports.brand import palette
-from orchestration.reports.document import Brand, Cards, Document, Remarks
-from orchestration.reports.formats.html import STATUS_WORDS
-from orchestration.reports.formatting import Formatter
+from orchestration.reports.document import Brand, Document
+from orchestration.reports.formats.view import cards_of, page_view
+from orchestration.reports.formatting import parse_locale
 from orchestration.reports.templates import environment
 
 
 def body(document: Document, template_dir: Path | None) -> str:
     """A complete HTML document of under 100 KB: headline, cards, what moved, where the data stands."""
-    text = Formatter.of(document.locale)
+    view = page_view(replace(document, sections=(), definitions=()))
     return (
-        environment(template_dir)
+        environment(template_dir, parse_locale(document.locale).language)
         .get_template("mail.html.j2")
         .render(
-            document=document,
-            text=text,
-            palette=palette(document.brand),
+            document=view,
             logo=_logo(document.brand),
-            cards=[
-                figure for block in document.front if isinstance(block, Cards) for figure in block.figures
-            ],
-            remarks=[block for block in document.front if isinstance(block, Remarks)],
-            status_words=STATUS_WORDS,
+            cards=cards_of(view),
             arrows={"up": "▲", "down": "▼", "unchanged": "■"},
             colours={"better": "#2f6b4f", "worse": "#8a3324", "neutral": "#5c646c"},
         )

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from html import escape
+from itertools import pairwise
 
 from markupsafe import Markup
 
-from orchestration.reports.brand import Palette
+from orchestration.reports.brand import Palette, contrast, mix
 from orchestration.reports.document import Chart, Figure
 from orchestration.reports.formats.scale import Scale, cut_scale, nice_scale
 from orchestration.reports.formatting import Formatter
@@ -72,10 +73,32 @@ def draw(chart: Chart, text: Formatter, frequency: str, palette: Palette) -> Mar
             return _line(chart, text, frequency, palette)
         case "columns":
             return _columns(chart, text, palette)
+        case "bars":
+            return _bars(chart, text, palette)
+        case "heatmap":
+            return _heatmap(chart, text, palette)
         case "bridge":
             return _bridge(chart, text, palette)
         case "funnel":
             return _funnel(chart, text, palette)
+
+
+def sparkline(figure: Figure, text: Formatter, palette: Palette) -> Markup:
+    """The history of a figure as a line of the height of a word, its last value marked."""
+    known = [Decimal(value) for value in figure.history if value is not None]
+    canvas = Canvas(44.0, 10.0, [])
+    if known:
+        scale = cut_scale(known, top=1.5, bottom=8.5)
+        step = (canvas.width - 4) / max(len(figure.history) - 1, 1)
+        points = [
+            (2 + index * step, scale.y(Decimal(v))) for index, v in enumerate(figure.history) if v is not None
+        ]
+        for (x1, y1), (x2, y2) in pairwise(points):
+            canvas.line(x1, y1, x2, y2, QUIET, 0.7)
+        x, y = points[-1]
+        canvas.rect(x - 1.2, y - 1.2, 2.4, 2.4, palette.primary)
+    low, high = (text.like(figure, edge(known), True) if known else "—" for edge in (min, max))
+    return canvas.close(text.t("{name}: between {low} and {high}.", name=figure.label, low=low, high=high))
 
 
 def _text_width(words: str, size: float = 6.8) -> float:
@@ -215,6 +238,54 @@ def _bridge(chart: Chart, text: Formatter, palette: Palette) -> Markup:
     if scale.low > 0:
         canvas.text(0, 7, "Columns do not begin at zero.")
     return canvas.close(chart.alt)
+
+
+def _bars(chart: Chart, text: Formatter, palette: Palette) -> Markup:
+    """Horizontal bars from zero, one for each name, the figure of `labels` beside each."""
+    row = 16.0
+    canvas = Canvas(WIDE, row * max(len(chart.x), 1), [])
+    values = [Decimal(value or 0) for value in chart.series[0].values]
+    low, high = min([*values, Decimal(0)]), max([*values, Decimal(0)])
+    left, room = 150.0, WIDE - 150.0 - 80.0
+    spread = float(high - low) or 1.0
+    zero = left + float(-low) / spread * room
+    for index, (name, value, label) in enumerate(zip(chart.x, values, chart.labels, strict=True)):
+        y, length = index * row, float(abs(value)) / spread * room
+        canvas.text(0, y + 11, _cut(str(name), 30), size=7.6, colour=INK)
+        start = zero if value >= 0 else zero - length
+        canvas.rect(start, y + 3, max(length, 0.8), row - 6, palette.primary)
+        canvas.text(
+            max(zero, start + length) + 5, y + 11, text.figure(label, True), size=7.6, colour=INK, weight=600
+        )
+    return canvas.close(chart.alt)
+
+
+def _heatmap(chart: Chart, text: Formatter, palette: Palette) -> Markup:
+    """A row of cells for each series; darker is more, and the value stands in the cell."""
+    row, left = 13.0, 96.0
+    canvas = Canvas(WIDE, row * (len(chart.series) + 1), [])
+    slot = (WIDE - left) / max(len(chart.x), 1)
+    for index, name in enumerate(chart.x):
+        canvas.text(left + (index + 0.5) * slot, 9, str(name), anchor="middle", size=6.4)
+    for number, series in enumerate(chart.series, start=1):
+        y = number * row
+        canvas.text(0, y + 9, series.label, size=7, colour=INK)
+        if series.head:
+            canvas.text(left - 6, y + 9, text.figure(series.head, True), anchor="end", size=6.8)
+        for index, value in enumerate(series.values):
+            if value is None:
+                continue
+            share = min(max(float(value), 0.0), 1.0)
+            shade = mix(palette.primary, "#ffffff", 0.92 * (1 - share))
+            canvas.rect(left + index * slot + 0.5, y + 0.5, slot - 1, row - 1, shade)
+            ink = "#ffffff" if contrast(shade, "#ffffff") >= 4.5 else INK
+            words, middle = text.like(chart.sample, value), left + (index + 0.5) * slot
+            canvas.text(middle, y + 9, words, anchor="middle", size=6, colour=ink)
+    return canvas.close(chart.alt)
+
+
+def _cut(words: str, most: int) -> str:
+    return words if len(words) <= most else words[: most - 1] + "…"
 
 
 def _funnel(chart: Chart, text: Formatter, palette: Palette) -> Markup:

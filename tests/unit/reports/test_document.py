@@ -93,8 +93,8 @@ def test_sentences() -> None:
     first = figure("Calls", "7", "7", None, "up")
     clauses = [common.moved(item, EN) for item in (rose, gone, first)]
     expected = "New leads rose 20.0% to 120, MRR fell from 5 to 0 and calls rose from 0 to 7."
-    assert common.sentence(clauses).replace("\u00a0", " ") == expected
-    assert common.sentence([]) == ""
+    assert common.sentence(clauses, EN).replace("\u00a0", " ") == expected
+    assert common.sentence([], EN) == ""
     few = common.moved(figure("Customers", "3", "2", "2", "up"), EN)
     assert few.replace("\u00a0", " ") == "customers rose from 1 to 3"
     held = figure("Sign-ups", "3", "0", "0", "unchanged")
@@ -103,8 +103,8 @@ def test_sentences() -> None:
 
 def test_the_tally_counts_what_can_be_compared() -> None:
     figures = [figure("a", "1", "1", None, "up"), Figure("b", "b", 1, direction="up"), Figure("c", "c", 1)]
-    assert common.tally(figures, WEEK) == "Against the week before, 1 figure is better."
-    assert common.tally(figures[1:], WEEK) == ""
+    assert common.tally(figures, WEEK, EN) == "Against the week before, 1 figure is better."
+    assert common.tally(figures[1:], WEEK, EN) == ""
     assert common.moves(figures[1:], EN) == ()
 
 
@@ -113,8 +113,8 @@ def test_settings_are_named_only_where_they_differ() -> None:
         "gross_margin": Decimal(1), "past_due_days": None, "churn_on": "end", "mau_window_days": 30,
         "activation_events": ["file_upload", "worklog_creation", "report_generation"],
     }  # fmt: skip
-    assert common.settings_print(standard) == ()
-    assert common.settings_print({}) == ()
-    (line,) = common.settings_print(standard | {"gross_margin": Decimal("0.8"), "mau_window_days": 28})
+    assert common.settings_print(standard, EN) == ()
+    assert common.settings_print({}, EN) == ()
+    (line,) = common.settings_print(standard | {"gross_margin": Decimal("0.8"), "mau_window_days": 28}, EN)
     assert "0.8" in line
     assert "28 days" in line

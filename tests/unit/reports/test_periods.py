@@ -7,8 +7,11 @@ from datetime import date
 import pytest
 
 from orchestration.errors import MetricpressError
+from orchestration.reports.formatting import Formatter
 from orchestration.reports.periods import Period, newest_whole_period, whole_period
 from orchestration.reports.request import Frequency
+
+EN = Formatter.of("en")
 
 
 def test_the_period_before() -> None:
@@ -31,11 +34,15 @@ def test_a_trend_ends_with_the_period() -> None:
 def test_a_range_stands_beside_the_range_before_of_its_length() -> None:
     days = Period("range", date(2026, 3, 3), date(2026, 3, 12))
     assert (days.previous.start, days.previous.end) == (date(2026, 2, 21), date(2026, 3, 2))
-    assert (days.before, days.this, days.trend_span) == ("the 10 days before", "this period", "10 days")
+    assert (days.before(EN), days.this(EN), days.trend_span(EN)) == (
+        "the 10 days before",
+        "this period",
+        "10 days",
+    )
     assert (len(days.trend), days.trend[0], days.trend[-1]) == (10, days.start, days.end)
     assert {(part.frequency, part.start == part.end) for part in days.trend_periods} == {("daily", True)}
     one = Period("range", date(2026, 3, 3), date(2026, 3, 3))
-    assert (one.before, one.previous.end) == ("the day before", date(2026, 3, 2))
+    assert (one.before(EN), one.previous.end) == ("the day before", date(2026, 3, 2))
 
 
 @pytest.mark.parametrize(
