@@ -208,10 +208,10 @@ class _Pen:
         alone = [figure for figure in figures if figure.comparison and figure.comparison.value is None]
         if alone and alone[0].comparison:
             label = _capital(alone[0].comparison.label)
-            every = len(alone) == len(figures)
+            every, names = len(alone) == len(figures), self._names(alone)
             lines.append(
                 self.text.t("— {period} has no figure for any of these.", period=label) if every
-                else self.text.t("— {period} has no figure for {names}.", period=label, names=self._names(alone))
+                else self.text.t("— {period} has no figure for {names}.", period=label, names=names)
             )  # fmt: skip
         return lines
 
