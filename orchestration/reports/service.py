@@ -15,7 +15,7 @@ from orchestration.errors import MetricpressError
 from orchestration.reports.brand import read_brand
 from orchestration.reports.data.common import Connection, read_settings, snapshot
 from orchestration.reports.document import Brand, Document, figure_values
-from orchestration.reports.documents.common import settings_print
+from orchestration.reports.documents.prose import settings_print
 from orchestration.reports.formats import mail
 from orchestration.reports.formatting import Formatter
 from orchestration.reports.request import RenderedReport, ReportRequest

@@ -28,7 +28,7 @@ from orchestration.reports.document import (
     Section,
     Series,
 )
-from orchestration.reports.documents import common
+from orchestration.reports.documents import common, prose
 from orchestration.reports.documents.common import Shelf
 from orchestration.reports.formatting import Formatter
 from orchestration.reports.periods import Period
@@ -204,7 +204,7 @@ def _range_notes(period: Period, untold: Sequence[str], text: Formatter) -> tupl
         return ()
     notes = ["Distinct counts and percentiles are counted anew over the whole period; charts show its days."]
     if untold:
-        left_out = text.listed([common.phrase(title, text) for title in untold])
+        left_out = text.listed([prose.phrase(title, text) for title in untold])
         notes.append(f"Left out, as of whole calendar months only: {left_out}.")
     return tuple(notes)
 
@@ -276,14 +276,14 @@ def _filled(
     sections = [_section(shelf, *pair, movements) for pair in parts if not _silent(shelf, pair[1])]
     if quiet := [part.title.lower() for part, metrics in parts if _silent(shelf, metrics)]:
         words = f"{shelf.period.this(shelf.text)} nothing was recorded for {shelf.text.listed(quiet)}"
-        sections.append(Section("silent", "Without entries", common.sentence([words], shelf.text), ()))
+        sections.append(Section("silent", "Without entries", prose.sentence([words], shelf.text), ()))
     front: list[Block] = [Cards(tuple(told))]
     told_already = {*ECHOES, *(figure.key for figure in known[:2])}
-    front += common.moves([figure for figure in figures if figure.key not in told_already], shelf.text)
+    front += prose.moves([figure for figure in figures if figure.key not in told_already], shelf.text)
     trend = next((chart for metric in cards if (chart := shelf.trend(metric, wide=True))), None)
     if trend is not None:
         front.append(Charts((trend,)))
-    headline = common.sentence([common.moved(figure, shelf.text) for figure in known[:2]], shelf.text)
+    headline = prose.sentence([prose.moved(figure, shelf.text) for figure in known[:2]], shelf.text)
     return common.document(
         request,
         shelf.tenant,
@@ -294,7 +294,7 @@ def _filled(
         standfirst=_standfirst(shelf, known[2:4], figures),
         front=tuple(front),
         sections=tuple(sections),
-        definitions=common.definitions(figures),
+        definitions=prose.definitions(figures),
         warnings=_warnings(shelf, movements),
     )
 
@@ -317,8 +317,8 @@ def _highlights(shelf: Shelf, parts: list[tuple[Part, tuple[str, ...]]]) -> list
 
 
 def _standfirst(shelf: Shelf, further: list[Figure], figures: list[Figure]) -> str:
-    clauses = common.sentence([common.moved(figure, shelf.text) for figure in further], shelf.text)
-    return " ".join(part for part in (clauses, common.tally(figures, shelf.period, shelf.text)) if part)
+    clauses = prose.sentence([prose.moved(figure, shelf.text) for figure in further], shelf.text)
+    return " ".join(part for part in (clauses, prose.tally(figures, shelf.period, shelf.text)) if part)
 
 
 def _section(shelf: Shelf, part: Part, metrics: tuple[str, ...], movements: Mapping[str, Number]) -> Section:
@@ -334,7 +334,7 @@ def _section(shelf: Shelf, part: Part, metrics: tuple[str, ...], movements: Mapp
     if charts:
         blocks.append(Charts(charts))
     blocks.append(FigureTable(part.key, f"{part.title} in full", figures, period.before(shelf.text)))
-    lead = common.sentence([common.moved(figure, shelf.text) for figure in told], shelf.text)
+    lead = prose.sentence([prose.moved(figure, shelf.text) for figure in told], shelf.text)
     return Section(part.key, part.title, lead, tuple(blocks))
 
 

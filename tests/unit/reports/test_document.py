@@ -9,7 +9,7 @@ import pytest
 
 from orchestration.reports.data.common import Metric, Point, Tenant
 from orchestration.reports.document import Comparison, Direction, Figure, Format, Judgement, Movement
-from orchestration.reports.documents import common
+from orchestration.reports.documents import common, prose
 from orchestration.reports.formatting import Formatter
 from orchestration.reports.periods import Period
 
@@ -91,21 +91,21 @@ def test_sentences() -> None:
     rose = figure("New leads", "120", "20", "0.2", "up")
     gone = figure("MRR", "0", "-5", "-1", "down")
     first = figure("Calls", "7", "7", None, "up")
-    clauses = [common.moved(item, EN) for item in (rose, gone, first)]
+    clauses = [prose.moved(item, EN) for item in (rose, gone, first)]
     expected = "New leads rose 20.0% to 120, MRR fell from 5 to 0 and calls rose from 0 to 7."
-    assert common.sentence(clauses, EN).replace("\u00a0", " ") == expected
-    assert common.sentence([], EN) == ""
-    few = common.moved(figure("Customers", "3", "2", "2", "up"), EN)
+    assert prose.sentence(clauses, EN).replace("\u00a0", " ") == expected
+    assert prose.sentence([], EN) == ""
+    few = prose.moved(figure("Customers", "3", "2", "2", "up"), EN)
     assert few.replace("\u00a0", " ") == "customers rose from 1 to 3"
     held = figure("Sign-ups", "3", "0", "0", "unchanged")
-    assert common.moved(held, EN) == "sign-ups held at\u00a03"
+    assert prose.moved(held, EN) == "sign-ups held at\u00a03"
 
 
 def test_the_tally_counts_what_can_be_compared() -> None:
     figures = [figure("a", "1", "1", None, "up"), Figure("b", "b", 1, direction="up"), Figure("c", "c", 1)]
-    assert common.tally(figures, WEEK, EN) == "Against the week before, 1 figure is better."
-    assert common.tally(figures[1:], WEEK, EN) == ""
-    assert common.moves(figures[1:], EN) == ()
+    assert prose.tally(figures, WEEK, EN) == "Against the week before, 1 figure is better."
+    assert prose.tally(figures[1:], WEEK, EN) == ""
+    assert prose.moves(figures[1:], EN) == ()
 
 
 def test_settings_are_named_only_where_they_differ() -> None:
@@ -113,8 +113,8 @@ def test_settings_are_named_only_where_they_differ() -> None:
         "gross_margin": Decimal(1), "past_due_days": None, "churn_on": "end", "mau_window_days": 30,
         "activation_events": ["file_upload", "worklog_creation", "report_generation"],
     }  # fmt: skip
-    assert common.settings_print(standard, EN) == ()
-    assert common.settings_print({}, EN) == ()
-    (line,) = common.settings_print(standard | {"gross_margin": Decimal("0.8"), "mau_window_days": 28}, EN)
+    assert prose.settings_print(standard, EN) == ()
+    assert prose.settings_print({}, EN) == ()
+    (line,) = prose.settings_print(standard | {"gross_margin": Decimal("0.8"), "mau_window_days": 28}, EN)
     assert "0.8" in line
     assert "28 days" in line
