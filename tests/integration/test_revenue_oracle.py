@@ -486,6 +486,7 @@ def content(connection: Connection) -> dict[str, list[Any]]:
     }
 
 
+@pytest.mark.once
 def test_random_histories(module_settings: Settings, module_database: Connection) -> None:
     """Full build, then changes of all kinds and a later clock: equal to the oracle, and to a full refresh."""
     rng = random.Random(SEED)

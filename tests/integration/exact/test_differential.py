@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(7200)]
 IN_SUITE = 25
 
 
+@pytest.mark.once
 def test_differential(player: Players, request: pytest.FixtureRequest) -> None:
     asked = request.config.getoption("--histories")
     domain = request.config.getoption("--domain")

@@ -346,6 +346,7 @@ def touch_little(world: Any, tenant: str) -> None:
                   duration_seconds=1)  # fmt: skip
 
 
+@pytest.mark.once
 def test_every_build_agrees_with_a_plain_count(settings: Settings, leads_world: Any) -> None:
     world = leads_world
     build(settings, as_of=AS_OF)

@@ -226,6 +226,7 @@ def check_report(metricpress: Callable[..., Any]) -> None:
     assert metricpress("quality", "--tenant", "nobody").returncode == EXIT_USAGE
 
 
+@pytest.mark.once
 def test_bad_rows_add_up_and_follow_every_change(settings: Settings, metricpress: Callable[..., Any]) -> None:
     met: set[str] = set()
     with connect(settings, autocommit=True) as connection:

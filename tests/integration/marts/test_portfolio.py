@@ -94,6 +94,7 @@ def test_it_ends_where_the_first_calendar_ends(first: BuildResult, owner: psycop
     assert days == [(date(2026, 3, 10), False, 2), (date(2026, 3, 9), True, 2)]
 
 
+@pytest.mark.once
 def test_changes_are_followed_and_equal_a_full_refresh(
     module_settings: Settings, first: BuildResult, owner: psycopg.Connection[Any]
 ) -> None:

@@ -269,6 +269,7 @@ def differences(one: dict[str, set[str]], other: dict[str, set[str]]) -> dict[st
 STEPS = [1, 0, 1, 3, 1, 0, 8, 1, 40, 1]
 
 
+@pytest.mark.once
 def test_random_history(settings: Settings) -> None:
     """Builds after every few changes, one of them failing half way; compared twice with a full refresh."""
     with connect(settings, autocommit=True) as connection:

@@ -242,6 +242,7 @@ def fail_in_between(connection: Connection, settings: Settings, as_of: date) -> 
     connection.commit()
 
 
+@pytest.mark.once
 def test_incremental_equals_full(module_settings: Settings, module_database: Connection) -> None:
     connection = module_database
     fill(connection)
