@@ -14,8 +14,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from gettext import c2py
 from pathlib import Path
 
+from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po
 
 LOCALES = Path(__file__).with_name("locales")
@@ -28,6 +30,11 @@ def N_(message: str) -> str:
     return message
 
 
+def placeholders(message: str) -> frozenset[str]:
+    """Names of the values a text takes."""
+    return frozenset(_PLACEHOLDER.findall(message))
+
+
 def fill(message: str, values: Mapping[str, object]) -> str:
     """Put values in place of `{name}`; nothing else in braces means anything, so a text cannot reach objects.
 
@@ -38,7 +45,10 @@ def fill(message: str, values: Mapping[str, object]) -> str:
 
 @dataclass(frozen=True)
 class Messages:
-    """The texts of one language. `texts`: English to translation; `plurals`: English singular to forms."""
+    """The texts of one language. `texts`: English to translation; `plurals`: English singular to forms.
+
+    `plural_form`: which of the forms a count takes.
+    """
 
     language: str
     texts: Mapping[str, str]
@@ -48,6 +58,11 @@ class Messages:
     def get(self, message: str) -> str:
         """The text in this language; one that is missing stays English, and the test of texts fails."""
         return self.texts.get(message, message)
+
+    def has(self, message: str, plural: str = "") -> bool:
+        """Whether the language has the text; the language of the source has every one."""
+        known = self.plurals if plural else self.texts
+        return self.language == SOURCE_LANGUAGE or message in known
 
     def get_plural(self, singular: str, plural: str, count: int) -> str:
         """The form for a count."""
@@ -59,7 +74,7 @@ class Messages:
 
 def languages() -> tuple[str, ...]:
     """Languages reports can be written in, the source's first."""
-    return (SOURCE_LANGUAGE, *sorted(path.name for path in LOCALES.iterdir() if path.is_dir()))
+    return (SOURCE_LANGUAGE, *sorted(path.parent.name for path in LOCALES.glob("*/common.po")))
 
 
 @lru_cache(maxsize=16)
@@ -77,4 +92,5 @@ def read_messages(language: str) -> Messages:
                 texts[message.id] = str(message.string)
             else:
                 plurals[message.id[0]] = tuple(message.string)
-    return Messages(language, texts, plurals, lambda count: 0 if count == 1 else 1)
+    # The rule of the language itself: which of its forms 0, 1, 2, 5 or 21 of a thing take.
+    return Messages(language, texts, plurals, c2py(get_plural(language).plural_expr))

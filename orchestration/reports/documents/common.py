@@ -184,7 +184,7 @@ class Shelf:
         if not point.is_complete:
             return text.t("{period} had not ended when the data was taken", period=this)
         if point.denominator is not None and point.denominator == 0:
-            base = phrase(row.denominator or text.t("the base"), text)
+            base = phrase(text.t(row.denominator) if row.denominator else text.t("the base"), text)
             return text.t("there is nothing to divide by ({base}: 0)", base=base)
         return text.t(_REASONS.get(metric, _NO_AMOUNT if row.format == "money" else _NO_DATA))
 

@@ -30,14 +30,17 @@ def phrase(title: str, text: Formatter) -> str:
 
 def definition_text(metric: Metric, text: Formatter) -> str:
     """What the catalogue says about a metric, with its formula unless that only repeats the metric's name."""
-    description, formula = metric.description.strip().rstrip("."), metric.formula.strip().rstrip(".")
-    telling = formula and formula not in description and metric.metric not in formula.split()
+    formula = telling_formula(metric.metric, metric.description, metric.formula)
     said = text.t(metric.description.strip()).rstrip(".")
-    return (
-        text.t("{description}. Formula: {formula}.", description=said, formula=formula)
-        if telling
-        else f"{said}."
-    )
+    if not formula:
+        return f"{said}."
+    return text.t("{description}. Formula: {formula}.", description=said, formula=text.t(formula))
+
+
+def telling_formula(metric: str, description: str, formula: str) -> str:
+    """The formula without its full stop; empty when it only repeats the metric's name or the description."""
+    formula = formula.strip().rstrip(".")
+    return "" if formula in description or metric in formula.split() else formula
 
 
 def definitions(figures: Iterable[Figure]) -> tuple[Definition, ...]:
