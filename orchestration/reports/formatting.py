@@ -12,10 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton, format_time
-from babel.numbers import format_compact_currency, format_compact_decimal, format_currency, format_decimal
+from babel.numbers import (
+    format_compact_currency,
+    format_compact_decimal,
+    format_currency,
+    format_decimal,
+    format_percent,
+)
 
 from orchestration.errors import MetricpressError
 from orchestration.reports.document import Figure, Number
@@ -85,7 +92,7 @@ class Formatter:
             case "integer":
                 text = self._count(number, compact)
             case "percent":
-                text = self._decimal(number * 100, _share_digits(figure, value)) + self._percent_sign
+                text = self._percent(number, _share_digits(figure, value))
             case "money":
                 text = self.money(number, figure.currency or "USD", compact)
             case "duration":
@@ -101,7 +108,7 @@ class Formatter:
         if figure.format == "percent":
             shares = [(tick * 100).normalize() for tick in ticks]
             digits = max(0, *(-int(share.as_tuple().exponent) for share in shares))
-            return [self._decimal(share, digits) + self._percent_sign for share in shares]
+            return [_clean(self._percent(tick, digits)) for tick in ticks]
         labels = [_clean(self._tick(figure, tick)) for tick in ticks]
         if len(set(labels)) < len(set(ticks)):
             # A narrow scale far from 0: abbreviated, neighbours would read the same.
@@ -127,7 +134,7 @@ class Formatter:
             return _money(format_compact_currency(number, currency, locale=self.locale, fraction_digits=2))
         if compact and abs(number) >= _WHOLE_FROM:
             whole = number.quantize(Decimal(1))
-            pattern = self._whole_money
+            pattern = _with_decimals(str(self.locale.currency_formats["standard"].pattern), 0)
             return _money(
                 format_currency(whole, currency, format=pattern, locale=self.locale, currency_digits=False)
             )
@@ -144,10 +151,10 @@ class Formatter:
             return self.t("{number} points", number=points)
         if comparison.change_rate is None:
             return ""
-        rate = abs(comparison.change_rate) * 100
-        if rate >= 1000:
-            return self.t("{number}-fold", number=self._decimal(rate / 100, 0))
-        return self._decimal(rate, 1) + self._percent_sign
+        rate = abs(comparison.change_rate)
+        if rate >= 10:
+            return self.t("{number}-fold", number=self._decimal(rate, 0))
+        return _plain_space(self._percent(rate, 1))
 
     def day(self, day: date) -> str:
         """A day in full without the weekday."""
@@ -183,18 +190,14 @@ class Formatter:
         """An hour of the day on a 24 hour clock."""
         return f"{hour:02d}"
 
-    @property
-    def _percent_sign(self) -> str:
-        return str(self.locale.number_symbols["latn"].get("percentSign", "%"))
-
-    @property
-    def _whole_money(self) -> str:
-        pattern = str(self.locale.currency_formats["standard"].pattern)
-        return pattern.replace(".00", "")
-
     def _decimal(self, number: Decimal, digits: int) -> str:
-        pattern = "#,##0" + ("." + "0" * digits if digits else "")
+        pattern = _with_decimals(str(self.locale.decimal_formats[None].pattern), digits)
         return format_decimal(number, pattern, locale=self.locale)
+
+    def _percent(self, share: Decimal, digits: int) -> str:
+        """A share as the locale writes it: `4.2%`, in German with a space."""
+        pattern = _with_decimals(str(self.locale.percent_formats[None].pattern), digits)
+        return format_percent(share, pattern, locale=self.locale)
 
     def _count(self, number: Decimal, compact: bool) -> str:
         if compact and abs(number) >= _COMPACT_FROM:
@@ -217,6 +220,13 @@ class Formatter:
         if minutes < 72 * 60:
             return f"{sign}{minutes // 60} h {minutes % 60:02d} min"
         return sign + self.t("{number} days", number=self._decimal(seconds / 86400, 1))
+
+
+@lru_cache(maxsize=256)
+def _with_decimals(pattern: str, digits: int) -> str:
+    """A number pattern of CLDR with so many decimals in place of its own."""
+    decimals = "." + "0" * digits if digits else ""
+    return re.sub(r"[#0][#0,]*(\.[#0]+)?", lambda found: found[0].partition(".")[0] + decimals, pattern)
 
 
 def _share_digits(figure: Figure, value: Number | None) -> int:

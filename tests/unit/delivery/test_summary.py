@@ -39,8 +39,8 @@ def test_numbers_in_the_locale_and_states_in_words() -> None:
     mrr, nrr = said.highlights
     assert (mrr.value, mrr.change, mrr.status) == (
         "12.346\xa0€",
-        "up 12,2%",
-        "near target",
+        "plus 12,2\xa0%",
+        "Ziel knapp verfehlt",
     )
     assert (nrr.value, nrr.change, nrr.status) == ("—", "no customers before", "")
 
