@@ -28,7 +28,7 @@ from orchestration.reports.document import (
     Section,
     Table,
 )
-from orchestration.reports.formats import svg
+from orchestration.reports.formats import charts
 from orchestration.reports.formatting import Formatter
 from orchestration.reports.messages import N_
 from orchestration.reports.periods import THIS
@@ -140,11 +140,11 @@ class _Pen:
             "target": text.like(figure, aim, True) if aim is not None else "",
             "status": status,
             "status_words": text.t(STATUS_WORDS[status]) if status else "",
-            "spark": svg.sparkline(figure, text, self.colours) if len(figure.history) > 1 else "",
+            "spark": charts.sparkline(figure, text, self.colours) if len(figure.history) > 1 else "",
         }
 
     def chart(self, chart: Chart) -> View:
-        drawing = svg.draw(chart, self.text, self.frequency, self.colours)
+        drawing = charts.draw(chart, self.text, self.frequency, self.colours)
         return {"key": chart.key, "title": chart.title, "note": chart.note, "alt": chart.alt,
                 "is_wide": chart.wide, "svg": drawing}  # fmt: skip
 

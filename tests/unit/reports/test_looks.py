@@ -10,8 +10,8 @@ import pytest
 
 from orchestration.reports.brand import contrast, palette, read_brand
 from orchestration.reports.document import Brand, Chart, Figure, Series
+from orchestration.reports.formats.charts import draw
 from orchestration.reports.formats.scale import cut_scale, nice_scale
-from orchestration.reports.formats.svg import draw
 from orchestration.reports.formatting import Formatter
 
 
