@@ -32,7 +32,10 @@ First = Annotated[
 Days = Annotated[int | None, typer.Option(metavar="N", help="The last N complete days.")]
 Branch = Annotated[str | None, typer.Option(help="Only this branch.")]
 Param = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Of the report.")]
-Formats = Annotated[str | None, typer.Option("--format", metavar="FORMATS", help="pdf,html")]
+Formats = Annotated[
+    str | None,
+    typer.Option("--format", metavar="FORMATS", help="pdf,html,xlsx,csv,json; preview: also csv-raw"),
+]
 Locale = Annotated[str | None, typer.Option(help="en, de, pt_PT ...; default: the tenant's.")]
 
 

@@ -60,7 +60,7 @@ class ReportOnDemand(dg.Config):
     )
     branch: str | None = Field(default=None, description="branch_id; empty: the whole tenant")
     formats: list[str] | None = Field(
-        default=None, description="pdf, html; empty: pdf, or the subscription's"
+        default=None, description="pdf, html, xlsx, csv, json; empty: pdf, or the subscription's"
     )
     locale: str | None = Field(default=None, description="language and number format; empty: the tenant's")
     parameters: dict[str, Any] = Field(

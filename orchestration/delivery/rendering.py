@@ -39,6 +39,8 @@ MEDIA_TYPES = {
     "json": "application/json",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+#: How the files of formats end that are not named after their ending.
+ENDINGS = {"csv-raw": "raw.csv"}
 #: Parts of the mail itself, kept beside the files so that a later attempt sends the same words.
 MAIL_TEXT = "mail.txt"
 MAIL_HTML = "mail.html"
@@ -129,7 +131,7 @@ def preview(conn: Connection, request: ReportRequest, formats: Sequence[str], fo
     """Render into a folder, under the names the mail would carry, the mail's own parts beside them."""
     report = render(conn, request, formats)
     stem = file_stem(request)
-    files = {f"{stem}.{name}": content for name, content in report.files.items()}
+    files = {f"{stem}.{ENDINGS.get(name, name)}": content for name, content in report.files.items()}
     files |= {f"{stem}.{MAIL_TEXT}": text_body(report).encode()}
     files |= {f"{stem}.{MAIL_HTML}": report.html_body.encode()}
     for name, content in files.items():

@@ -44,7 +44,7 @@ def checked(
 ) -> Subscription:
     """The subscription in its stored form; raises FieldError naming the value and what is allowed."""
     # Half a second of imports that listing and explaining do without.
-    from orchestration.reports.service import FORMATS
+    from orchestration.reports.service import SENT_FORMATS
     from orchestration.reports.templates import check_parameters, report_type
 
     with _about("report"):
@@ -58,7 +58,7 @@ def checked(
         if not subscription.formats:
             raise MetricpressError("a subscription needs a format", remedy="Give --format pdf.")
         for chosen in subscription.formats:
-            one_of("format", chosen, FORMATS)
+            one_of("format", chosen, SENT_FORMATS)
     with _about("name"):
         if not subscription.name.strip():
             raise MetricpressError("a subscription needs a name", remedy="Give --name.")

@@ -39,7 +39,16 @@ DOCUMENTS = {
     )
 }
 #: Modules with a function `render`, imported when a format is asked for: WeasyPrint takes seconds.
-FORMATS = {"pdf": "orchestration.reports.formats.pdf", "html": "orchestration.reports.formats.html"}
+FORMATS = {
+    "pdf": "orchestration.reports.formats.pdf",
+    "html": "orchestration.reports.formats.html",
+    "xlsx": "orchestration.reports.formats.xlsx",
+    "csv": "orchestration.reports.formats.csv",
+    "json": "orchestration.reports.formats.json",
+    "csv-raw": "orchestration.reports.formats.csv_raw",
+}
+#: Formats that are sent; `csv-raw` is for programs beside this one: spreadsheets may run what it holds.
+SENT_FORMATS = tuple(name for name in FORMATS if name != "csv-raw")
 
 
 def render(conn: Connection, request: ReportRequest, formats: Sequence[str] = ("pdf",)) -> RenderedReport:
