@@ -61,7 +61,6 @@ class _Report:
         self.document = document
         self.text = text
         self.book = book
-        self.t = text.t
         self.this_period = _capital(text.t(THIS[document.frequency]))
         #: Every figure with the name of its sheet.
         self.told: list[tuple[str, Figure]] = []
@@ -76,14 +75,14 @@ class _Report:
         return self.book.close()
 
     def summary(self) -> None:
-        document, t = self.document, self.t
-        sheet = self.book.sheet(t("Summary"))
+        document, text = self.document, self.text
+        sheet = self.book.sheet(text.t("Summary"))
         sheet.heading(document.title, 16)
         about = (
-            (t("Tenant"), document.tenant), (t("Branch"), document.branch or ""),
-            (t("Period"), document.period_words), (t("First day"), document.period_start),
-            (t("Last day"), document.period_end), (t("Data as of"), document.as_of),
-            (t("Timezone"), document.timezone),
+            (text.t("Tenant"), document.tenant), (text.t("Branch"), document.branch or ""),
+            (text.t("Period"), document.period_words), (text.t("First day"), document.period_start),
+            (text.t("Last day"), document.period_end), (text.t("Data as of"), document.as_of),
+            (text.t("Timezone"), document.timezone),
         )  # fmt: skip
         for label, value in about:
             if value:
@@ -132,7 +131,7 @@ class _Report:
         match block:
             case Cards(figures=figures):
                 label = next((f.comparison.label for f in figures if f.comparison), "")
-                self.figures(sheet, self.t("Figure"), figures, label)
+                self.figures(sheet, self.text.t("Figure"), figures, label)
             case FigureTable(figures=figures):
                 self.figures(sheet, block.title, figures, block.comparison_label, freeze)
             case Table():
@@ -157,10 +156,10 @@ class _Report:
         self, sheet: Sheet, title: str, figures: Sequence[Figure], before: str, freeze: bool = False
     ) -> None:
         """One figure a row: value, the period before, change, target, and why a cell is empty."""
-        t, aimed = self.t, any(figure.target for figure in figures)
-        target_labels = [t("Target"), t("Benchmark"), t("Standing")] if aimed else []
-        labels = [title, self.this_period, _capital(before), t("Change"), t("Relative change"),
-                  *target_labels, t("Unit"), t("Reason")]  # fmt: skip
+        text, aimed = self.text, any(figure.target for figure in figures)
+        target_labels = [text.t("Target"), text.t("Benchmark"), text.t("Standing")] if aimed else []
+        labels = [title, self.this_period, _capital(before), text.t("Change"), text.t("Relative change"),
+                  *target_labels, text.t("Unit"), text.t("Reason")]  # fmt: skip
         sheet.header(labels, freeze)
         for figure in figures:
             self.told.append((sheet.name, figure))
@@ -174,7 +173,7 @@ class _Report:
                 sheet.number(5, target.value if target else None, form)
                 sheet.number(6, target.benchmark if target else None, form)
                 sheet.text(
-                    7, t(STATUS_WORDS[target.status]) if target and target.status else "", align="right"
+                    7, text.t(STATUS_WORDS[target.status]) if target and target.status else "", align="right"
                 )
             sheet.text(5 + len(target_labels), self.unit(figure), align="right")
             sheet.text(6 + len(target_labels), figure.reason if figure.value is None else "", align="right")
@@ -199,7 +198,7 @@ class _Report:
         if table.note:
             sheet.paragraph(table.note, font_color="#5c646c")
         for reason in dict.fromkeys(missing):
-            sheet.paragraph(self.t("Empty cells: {reason}.", reason=reason), font_color="#5c646c")
+            sheet.paragraph(self.text.t("Empty cells: {reason}.", reason=reason), font_color="#5c646c")
 
     def chart(self, sheet: Sheet, chart: Chart) -> None:
         """What the picture shows, as a table: its x downwards; a heatmap as the matrix that it is."""
@@ -236,14 +235,14 @@ class _Report:
             sheet.end_row()
 
     def x_label(self, chart: Chart) -> str:
-        return "" if any(isinstance(x, str) for x in chart.x) else self.t("Period")
+        return "" if any(isinstance(x, str) for x in chart.x) else self.text.t("Period")
 
     def name(self, sheet: Sheet, column: int, x: date | str) -> None:
         sheet.text(column, x) if isinstance(x, str) else sheet.date(column, x)
 
     def definitions(self) -> None:
-        sheet = self.book.sheet(self.t("Definitions"))
-        sheet.header([self.t("Figure"), self.t("Definition")], freeze=True)
+        sheet = self.book.sheet(self.text.t("Definitions"))
+        sheet.header([self.text.t("Figure"), self.text.t("Definition")], freeze=True)
         for definition in self.document.definitions:
             sheet.text(0, definition.title, valign="top")
             sheet.text(1, definition.text, text_wrap=True, valign="top")
@@ -252,9 +251,10 @@ class _Report:
 
     def sources(self) -> None:
         """Every figure with the mart it stands in, and all its digits as text."""
-        sheet, t = self.book.sheet(self.t("Sources")), self.t
-        sheet.header([t("Sheet"), t("Figure"), t("Key"), t("Value"), t("Exact value"), t("Unit"), t("Mart"),
-                      t("Column"), t("Row")], freeze=True)  # fmt: skip
+        sheet, text = self.book.sheet(self.text.t("Sources")), self.text
+        heads = (text.t("Sheet"), text.t("Figure"), text.t("Key"), text.t("Value"), text.t("Exact value"),
+                 text.t("Unit"), text.t("Mart"), text.t("Column"), text.t("Row"))  # fmt: skip
+        sheet.header(list(heads), freeze=True)
         for name, figure in self.sourced():
             source = figure.source
             sheet.text(0, name)
@@ -279,10 +279,12 @@ class _Report:
     def exact_values(self) -> None:
         if not self.book.unfit:
             return
-        unfit, t = tuple(self.book.unfit), self.t
-        sheet = self.book.sheet(t("Exact values"))
-        sheet.paragraph(t("Spreadsheets keep 15 digits of a number. These have more; here they are whole."))
-        sheet.header([t("Sheet"), t("Cell"), t("Exact value")], freeze=True)
+        unfit, text = tuple(self.book.unfit), self.text
+        sheet = self.book.sheet(text.t("Exact values"))
+        sheet.paragraph(
+            text.t("Spreadsheets keep 15 digits of a number. These have more; here they are whole.")
+        )
+        sheet.header([text.t("Sheet"), text.t("Cell"), text.t("Exact value")], freeze=True)
         for name, cell, value in unfit:
             sheet.text(0, name)
             sheet.text(1, cell, align="right")
@@ -292,7 +294,7 @@ class _Report:
     def unit(self, figure: Figure) -> str:
         if figure.format == "money":
             return figure.currency or "USD"
-        return self.t(_UNITS.get(figure.unit, figure.unit))
+        return self.text.t(_UNITS.get(figure.unit, figure.unit))
 
 
 def _words(x: date | str) -> str:
