@@ -8,7 +8,7 @@ The rule, over the last 8 weeks (monthly reports: months) with at least 6 known 
 - rising or falling: of all pairs of weeks, so many more rise than fall as pure chance gives at most once in
   twenty (Mann-Kendall, exact), and the typical step from week to week (Theil-Sen: the median over all pairs)
   adds up to a change that matters: 5 % of the middle value; for shares 1 point, near 0 and 1 a fifth of one;
-- steady: neither, and three quarters of the values lie within twice that change of the middle value;
+- steady: neither, and three quarters of the values lie within four times that change of the middle value;
 - changeable: neither of these.
 
 One outlier decides nothing: ranks and medians are used throughout.
@@ -61,7 +61,7 @@ def trend_of(values: Sequence[Number | None], kind: Format) -> Trend:
     whole = step * (known[-1][0] - known[0][0])
     if chance(abs(balance), len(known)) <= MOST_CHANCE and abs(whole) >= matters > 0 and whole * balance > 0:
         return Trend("rising" if whole > 0 else "falling", middle, step)
-    near = sum(abs(value - middle) <= 2 * matters for _, value in known)
+    near = sum(abs(value - middle) <= 4 * matters for _, value in known)
     return Trend("steady" if near >= _STEADY_SHARE * len(known) else "changeable", middle, step)
 
 

@@ -50,6 +50,16 @@ class Hour:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """Calls of one hour on one day of the week, 1 Monday to 7 Sunday."""
+
+    weekday: int
+    hour_of_day: int
+    total_calls: Decimal
+    calls_completed: Decimal
+
+
+@dataclass(frozen=True)
 class Outcome:
     """Completed calls of one outcome, in this period and the one before."""
 
@@ -134,6 +144,22 @@ def read_hours(conn: Connection, scope: Scope, period: Period) -> Sequence[Hour]
     """
     with conn.cursor(row_factory=class_row(Hour)) as cursor:
         return cursor.execute(sql, scope.parameters(first=period.start, last=period.end)).fetchall()
+
+
+def read_grid(conn: Connection, scope: Scope, first: date, last: date) -> Sequence[Cell]:
+    """Calls by day of the week and hour of the day, in order; without a call there is no cell."""
+    sql = """
+        select extract(isodow from metric_date)::integer as weekday, hour_of_day,
+               sum(total_calls) as total_calls, sum(calls_completed) as calls_completed
+        from marts.call_performance_hourly
+        where tenant_id = %(tenant_id)s and metric_date between %(first)s and %(last)s
+          and (%(branch_id)s::text is null or branch_id = %(branch_id)s)
+        group by 1, 2
+        having sum(total_calls) > 0
+        order by 1, 2
+    """
+    with conn.cursor(row_factory=class_row(Cell)) as cursor:
+        return cursor.execute(sql, scope.parameters(first=first, last=last)).fetchall()
 
 
 def read_outcomes(conn: Connection, scope: Scope, period: Period) -> Sequence[Outcome]:
