@@ -28,7 +28,7 @@ def page(document: Document, report: ReportType, template_dir: Path | None, css:
     language = parse_locale(document.locale).language
     try:
         template = environment(template_dir, language).get_template(report.template)
-        return template.render(document=page_view(document), css=css)
+        return template.render(document=page_view(document, screen=bool(css)), css=css)
     except (TemplateError, SecurityError) as error:
         raise MetricpressError(
             f"template {report.template} failed: {type(error).__name__}: {error}",

@@ -29,6 +29,13 @@ from orchestration.reports.document import (
     Table,
 )
 from orchestration.reports.formats import charts
+from orchestration.reports.formats.fitting import (
+    LONGEST_CELL,
+    SPARK_WORDS,
+    card_size,
+    headline_size,
+    table_density,
+)
 from orchestration.reports.formatting import Formatter
 from orchestration.reports.messages import N_
 from orchestration.reports.periods import THIS
@@ -42,15 +49,19 @@ SHORT_ROWS = 16
 STATUS_WORDS = {"success": N_("on target"), "warning": N_("near target"), "error": N_("off target")}
 FREQUENCY_WORDS = {"daily": N_("Daily"), "weekly": N_("Weekly"), "monthly": N_("Monthly"),
                    "range": N_("Range of days")}  # fmt: skip
+ABBREVIATED = N_("Large numbers are abbreviated here; the formats XLSX, CSV and JSON have them in full.")
 _MOVEMENTS = {"up": N_("up {change}"), "down": N_("down {change}")}
 _MOVEMENTS_BARE = {"up": N_("up"), "down": N_("down"), "unchanged": N_("unchanged")}
 _VERDICTS = {"better": N_("better"), "worse": N_("worse"), "neutral": ""}
 
 
-def page_view(document: Document) -> View:
-    """The whole document for a page template; keys as in docs/interfaces.md, "What a template sees"."""
+def page_view(document: Document, *, screen: bool = False) -> View:
+    """The whole document for a page template; keys as in docs/interfaces.md, "What a template sees".
+
+    `screen`: wide charts are drawn a second time for the width of a phone.
+    """
     text, colours = Formatter.of(document.locale), palette(document.brand)
-    pen = _Pen(text, document.frequency, colours)
+    pen = _Pen(text, document.frequency, colours, screen)
     return {
         "report": document.report,
         "locale": document.locale,
@@ -68,6 +79,7 @@ def page_view(document: Document) -> View:
         "as_of_words": text.moment(document.as_of),
         "timezone": document.timezone,
         "headline": document.headline,
+        "headline_size": headline_size(document.headline),
         "standfirst": document.standfirst,
         "empty": document.empty,
         "logo": document.brand.logo or "",
@@ -85,10 +97,11 @@ def page_view(document: Document) -> View:
 class _Pen:
     """Writes the parts of one document."""
 
-    def __init__(self, text: Formatter, frequency: str, colours: Palette) -> None:
+    def __init__(self, text: Formatter, frequency: str, colours: Palette, screen: bool) -> None:
         self.text = text
         self.frequency = frequency
         self.colours = colours
+        self.screen = screen
 
     def section(self, section: Section) -> View:
         return {
@@ -124,11 +137,13 @@ class _Pen:
         status = target.status if target and target.status else ""
         before = comparison.value if comparison else None
         aim = target.value if target else None
+        short, has_spark = text.figure(figure, True), len(figure.history) > 1
         return {
             "key": figure.key,
             "label": figure.label,
             "text": text.figure(figure),
-            "short": text.figure(figure, True),
+            "short": short,
+            "size": card_size(short, has_spark),
             "is_missing": figure.value is None,
             "reason": figure.reason if figure.value is None else "",
             "movement": comparison.movement if comparison else "unknown",
@@ -140,25 +155,44 @@ class _Pen:
             "target": text.like(figure, aim, True) if aim is not None else "",
             "status": status,
             "status_words": text.t(STATUS_WORDS[status]) if status else "",
-            "spark": charts.sparkline(figure, text, self.colours) if len(figure.history) > 1 else "",
+            "spark": charts.sparkline(figure, text, self.colours) if has_spark else "",
         }
 
     def chart(self, chart: Chart) -> View:
         drawing = charts.draw(chart, self.text, self.frequency, self.colours)
         return {"key": chart.key, "title": chart.title, "note": chart.note, "alt": chart.alt,
-                "is_wide": chart.wide, "svg": drawing}  # fmt: skip
+                "is_wide": chart.wide, "svg": drawing, "svg_small": self.small(chart)}  # fmt: skip
+
+    def small(self, chart: Chart) -> str:
+        """The chart at the width of a phone, where the page is for a screen and the chart is wider."""
+        if not self.screen or not charts.has_small(chart):
+            return ""
+        return charts.draw(chart, self.text, self.frequency, self.colours, small=True)
 
     def figure_table(self, block: FigureTable) -> View:
+        figures = [self.figure(figure) for figure in block.figures]
+        has_targets = any(figure.target for figure in block.figures)
+        names = ["text", "before", "change"] + (["target", "status_words"] if has_targets else [])
+        columns = [["", *(figure[name] + " " + figure["verdict"] if name == "change" else figure[name]
+                          for figure in figures)] for name in names]  # fmt: skip
+        columns[0][0], columns[1][0] = self.text.t(THIS[self.frequency]), block.comparison_label
+        has_sparks = any(len(figure.history) > 1 for figure in block.figures)
+        density = table_density([*columns, ["", SPARK_WORDS]] if has_sparks else columns)
+        reasons = self.reasons(block.figures)
+        if density is None:
+            figures = [{**f, "text": f["short"], "before": f["before_short"]} for f in figures]
+            reasons = [*reasons, self.text.t(ABBREVIATED)]
         return {
             "kind": block.kind,
             "key": block.key,
             "title": block.title,
             "comparison_label": _capital(block.comparison_label),
             "is_short": len(block.figures) <= SHORT_ROWS,
-            "has_targets": any(figure.target for figure in block.figures),
-            "has_sparks": any(len(figure.history) > 1 for figure in block.figures),
-            "figures": [self.figure(figure) for figure in block.figures],
-            "reasons": self.reasons(block.figures),
+            "density": "denser" if density is None else density,
+            "has_targets": has_targets,
+            "has_sparks": has_sparks,
+            "figures": figures,
+            "reasons": reasons,
         }
 
     def table(self, block: Table) -> View:
@@ -171,20 +205,34 @@ class _Pen:
                 "{count} further rows are left out here; they are in the formats XLSX, CSV and JSON.",
                 len(rest) - len(totals),
             ))  # fmt: skip
+        rows = [self.row(row, block) for row in (*printed, *totals)]
+        density = table_density(self.words(rows, block))
+        if density is None and any(isinstance(cell, Figure) for row in printed for cell in row.cells):
+            rows = [self.row(row, block, compact=True) for row in (*printed, *totals)]
+            notes.append(self.text.t(ABBREVIATED))
         return {
             "kind": block.kind,
             "key": block.key,
             "title": block.title,
             "columns": [{"label": column.label, "align": column.align} for column in block.columns],
             "is_short": len(block.rows) <= SHORT_ROWS,
-            "rows": [self.row(row, block) for row in (*printed, *totals)],
+            "density": "denser" if density is None else density,
+            "rows": rows,
             "notes": [*notes, *self.cell_reasons(block)],
         }
 
-    def row(self, row: Row, block: Table) -> View:
+    def words(self, rows: Sequence[View], block: Table) -> list[list[str]]:
+        """The heads and cells of the columns after the names."""
+        return [
+            [column.label, *(row["cells"][index]["text"] for row in rows)]
+            for index, column in enumerate(block.columns[1:])
+        ]
+
+    def row(self, row: Row, block: Table, *, compact: bool = False) -> View:
+        texts = [cell if isinstance(cell, str) else self.text.figure(cell, compact) for cell in row.cells]
         cells = [
-            {"text": cell if isinstance(cell, str) else self.text.figure(cell), "align": column.align}
-            for cell, column in zip(row.cells, block.columns[1:], strict=True)
+            {"text": words, "align": column.align, "is_long": len(words) > LONGEST_CELL}
+            for words, column in zip(texts, block.columns[1:], strict=True)
         ]
         return {"label": row.label, "is_total": row.total, "cells": cells}
 

@@ -23,7 +23,7 @@ from orchestration.reports.formats.charts.heatmap import heatmap
 from orchestration.reports.formats.charts.line import line, sparkline
 from orchestration.reports.formatting import Formatter
 
-__all__ = ["draw", "sparkline"]
+__all__ = ["draw", "has_small", "sparkline", "width_of"]
 
 _KINDS: dict[str, Callable[[Chart, Formatter, str, Palette, float], Markup]] = {
     "line": line,
@@ -37,9 +37,19 @@ _KINDS: dict[str, Callable[[Chart, Formatter, str, Palette, float], Markup]] = {
 _ALWAYS_WIDE = ("bars", "heatmap", "bridge", "funnel")
 
 
+def width_of(chart: Chart) -> float:
+    """Points across that the chart takes on paper."""
+    return WIDE if chart.wide or chart.kind in _ALWAYS_WIDE else NARROW
+
+
+def has_small(chart: Chart) -> bool:
+    """Whether the chart is too wide for a phone and can be drawn narrower."""
+    return width_of(chart) > NARROW and chart.kind != "heatmap"
+
+
 def draw(chart: Chart, text: Formatter, frequency: str, palette: Palette, *, small: bool = False) -> Markup:
     """The chart as an inline SVG element of fixed width in points; `small`: for the width of a phone."""
-    width = WIDE if (chart.wide or chart.kind in _ALWAYS_WIDE) and not small else NARROW
+    width = NARROW if small else width_of(chart)
     if not any(value is not None for series in chart.series for value in series.values):
         return _nothing(chart, text, width)
     return _KINDS[chart.kind](chart, text, frequency, palette, width)

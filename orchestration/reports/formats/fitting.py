@@ -1,0 +1,59 @@
+"""How large words may be so that nothing leaves the page: cards, headlines, tables.
+
+Belongs here: the choice of a size class from measured words; the style sheet says what a class looks like.
+Does not belong here: drawing charts (charts/), which fit their words themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from orchestration.reports.formats.charts.canvas import WIDE, text_width
+
+#: Class and font size of the value on a card, the largest first; .value in report.css.
+CARD_SIZES = (("", 24.0), ("long", 18.0), ("longer", 14.0), ("longest", 10.5))
+_CARD, _SPARK = 147.0, 50.0
+#: Letters of the serif face take less room than those of the sans they are measured with.
+_SERIF = 0.9
+#: Class and length in characters up to which it holds; h1 in report.css.
+HEADLINES = (("", 130), ("long", 260), ("longest", 10_000))
+#: Class, font size, and padding before each column but the first; table in report.css.
+DENSITIES = (("", 8.2, 11.3), ("dense", 7.2, 8.0), ("denser", 6.2, 5.0))
+_HEAD_SIZE = 7.2
+#: The names of the rows get at least this many points.
+_NAMES = 105.0
+#: Words longer than this may take several lines in a cell.
+LONGEST_CELL = 26
+#: Words about as wide as a sparkline.
+SPARK_WORDS = "00000000"
+
+
+def card_size(words: str, has_spark: bool) -> str:
+    """The class for the value on a card."""
+    room = _CARD - (_SPARK if has_spark else 0)
+    fitting = (name for name, size in CARD_SIZES if text_width(words, size) * _SERIF <= room)
+    return next(fitting, CARD_SIZES[-1][0])
+
+
+def headline_size(words: str) -> str:
+    """The class for the headline of a page."""
+    return next((name for name, most in HEADLINES if len(words) <= most), HEADLINES[-1][0])
+
+
+def table_density(columns: Sequence[Sequence[str]]) -> str | None:
+    """The widest class in which a table fits; None if none does. `columns`: heads and cells after the names."""
+    for name, size, padding in DENSITIES:
+        if _NAMES + sum(_column(column, size) + padding for column in columns) <= WIDE:
+            return name
+    return None
+
+
+def _column(words: Sequence[str], size: float) -> float:
+    """Points of a column: its longest cell, or the longest word of its head or of a cell that may wrap."""
+    head, cells = words[0], words[1:]
+    widest = max((text_width(cell, size) for cell in cells if len(cell) <= LONGEST_CELL), default=0.0)
+    if any(len(cell) > LONGEST_CELL for cell in cells):
+        widest = max(widest, 12 * size * 0.6)
+    head_size = min(_HEAD_SIZE, size)
+    return max(widest, *(text_width(word, head_size) for word in re.split(r"[\s-]+", head)))
