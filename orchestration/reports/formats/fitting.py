@@ -42,7 +42,7 @@ def headline_size(words: str) -> str:
 
 
 def table_density(columns: Sequence[Sequence[str]]) -> str | None:
-    """The widest class in which a table fits; None if none does. `columns`: heads and cells after the names."""
+    """The widest class in which a table fits; None if none does. `columns`: head and cells of each."""
     for name, size, padding in DENSITIES:
         if _NAMES + sum(_column(column, size) + padding for column in columns) <= WIDE:
             return name
