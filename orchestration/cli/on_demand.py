@@ -36,7 +36,7 @@ Formats = Annotated[
     str | None,
     typer.Option("--format", metavar="FORMATS", help="pdf,html,xlsx,csv,json; preview: also csv-raw"),
 ]
-Locale = Annotated[str | None, typer.Option(help="en, de, pt_PT ...; default: the tenant's.")]
+Locale = Annotated[str | None, typer.Option(help="en, en_GB, de, de_AT ...; default: the tenant's.")]
 
 
 def send(

@@ -182,9 +182,10 @@ def text_body(report: RenderedReport) -> str:
     cards = [f"{figure.label}: {_value(figure, text)}" for figure in _cards(document)]
     if cards:
         lines += ["", *cards]
-    lines += ["", f"Data as of {text.moment(document.as_of)} ({document.timezone})."]
+    moment, zone = text.moment(document.as_of), document.timezone
+    lines += ["", text.t("Data as of {moment} ({timezone}).", moment=moment, timezone=zone)]
     if report.files:
-        lines.append(ATTACHED)
+        lines.append(text.t(ATTACHED))
     lines += [footer for footer in ("", document.brand.footer) if document.brand.footer]
     return "\n".join(lines) + "\n"
 
@@ -243,7 +244,8 @@ def _value(figure: Figure, text: Formatter) -> str:
     value, change = text.figure(figure), _movement(figure, text)
     if figure.comparison is None or not change:
         return value
-    return f"{value} ({change} against {figure.comparison.label})"
+    return text.t("{value} ({change} against {period})", value=value, change=change,
+                  period=figure.comparison.label)  # fmt: skip
 
 
 def _movement(figure: Figure, text: Formatter) -> str:

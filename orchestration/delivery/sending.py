@@ -31,6 +31,7 @@ from orchestration.delivery.ledger import Ledger, Settlement
 from orchestration.delivery.records import Delivery, Promise
 from orchestration.delivery.rendering import Content
 from orchestration.errors import MetricpressError
+from orchestration.reports.formatting import Formatter
 from orchestration.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -136,7 +137,7 @@ class Sender:
             delivery_id=str(delivery.delivery_id),
             message_id=self._message_id(delivery),
             recipient=delivery.recipient,
-            subject=content.subject + (" (late)" if promise.is_late and delivery.kind == "report" else ""),
+            subject=_subject(promise, delivery, content),
             text=content.text,
             html=content.html,
             attachments=_attachments(promise, delivery, content),
@@ -168,6 +169,12 @@ class Sender:
         return self._channels[name]
 
 
+def _subject(promise: Promise, delivery: Delivery, content: Content) -> str:
+    if not promise.is_late or delivery.kind != "report":
+        return content.subject
+    return Formatter.of(promise.locale).t("{subject} (late)", subject=content.subject)
+
+
 def _attachments(promise: Promise, delivery: Delivery, content: Content) -> tuple[Attachment, ...]:
     """A notice carries no files, but a folder takes nothing else."""
     if delivery.kind != "notice" or delivery.channel != "file":
@@ -188,4 +195,5 @@ def _about(promise: Promise, delivery: Delivery) -> About:
         is_late=promise.is_late,
         data_version=delivery.data_version,
         figures=delivery.figures,
+        locale=promise.locale,
     )

@@ -104,9 +104,9 @@ def _check_calendar(subscription: Subscription, tenant: Tenant) -> None:
 def _check_policy(subscription: Subscription) -> None:
     with _about("locale"):
         if subscription.locale is not None:
-            from orchestration.reports.formatting import parse_locale
+            from orchestration.reports.formatting import require_language
 
-            parse_locale(subscription.locale)
+            require_language(subscription.locale)
     with _about("misfire_policy"):
         one_of("misfire policy", subscription.misfire_policy, MISFIRE_POLICIES)
     with _about("when_incomplete"):

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_skeleton, format_time
+from babel.dates import format_date, format_interval, format_skeleton, format_time
 from babel.numbers import (
     format_compact_currency,
     format_compact_decimal,
@@ -23,10 +23,11 @@ from babel.numbers import (
     format_decimal,
     format_percent,
 )
+from babel.units import format_unit
 
 from orchestration.errors import MetricpressError
 from orchestration.reports.document import Figure, Number
-from orchestration.reports.messages import fill, read_messages
+from orchestration.reports.messages import fill, languages, read_messages
 
 DASH = "—"
 _CLOSE = Decimal("0.01")
@@ -44,6 +45,17 @@ def parse_locale(name: str) -> Locale:
         raise MetricpressError(
             f"unknown locale {name!r}", remedy="use a locale such as en, en_GB or de"
         ) from error
+
+
+def require_language(name: str) -> None:
+    """Refuse a locale in whose language no report can be written: one half in English helps nobody."""
+    locale = parse_locale(name)
+    if locale.language not in languages():
+        known = ", ".join(languages())
+        raise MetricpressError(
+            f"reports cannot be written in {locale.get_language_name('en') or 'this language'} ({name})",
+            remedy=f"Languages: {known}. A regional form such as en_GB or de_AT has its numbers and dates.",
+        )
 
 
 @dataclass(frozen=True)
@@ -89,6 +101,8 @@ class Formatter:
         match figure.format:
             case "decimal" if figure.unit in _TIMES:
                 text = self._duration(number, figure.unit)
+            case "integer" if figure.unit == "bytes":
+                text = self.size(number)
             case "integer":
                 text = self._count(number, compact)
             case "percent":
@@ -167,7 +181,9 @@ class Formatter:
 
     def moment(self, moment: datetime) -> str:
         """A day and the time to the minute."""
-        return f"{self.day(moment.date())}, {_plain_space(format_time(moment, 'short', locale=self.locale))}"
+        hours = format_time(moment, "short", locale=self.locale)
+        joined = str(self.locale.datetime_formats["medium"])
+        return _plain_space(joined.replace("{1}", self.day(moment.date())).replace("{0}", hours))
 
     def period(self, start: date, end: date, frequency: str) -> str:
         """The period in words: a day with its weekday, the ends of a week, a month by name."""
@@ -175,12 +191,17 @@ class Formatter:
             return _plain_space(format_date(end, "full", locale=self.locale))
         if frequency == "monthly":
             return _plain_space(format_skeleton("yMMMM", start, locale=self.locale))
-        if start.year == end.year:
-            first = format_skeleton("MMMMd", start, locale=self.locale)
-        else:
-            first = format_date(start, "long", locale=self.locale)
-        last = format_date(end, "long", locale=self.locale)
-        return _plain_space(self.t("{first} to {last}", first=first, last=last))
+        return _plain_space(self._interval(start, end))
+
+    def _interval(self, start: date, end: date) -> str:
+        """Two days as the locale joins them, what they share said once: `October 12 – 18, 2026`."""
+        differs = "y" if start.year != end.year else "M" if start.month != end.month else "d"
+        patterns = self.locale.interval_formats["yMMMd"][differs]
+        days = (start, end)
+        return "".join(
+            format_date(day, pattern.replace("MMM", "MMMM"), locale=self.locale)
+            for day, pattern in zip(days, patterns, strict=True)
+        )
 
     def weekday(self, number: int) -> str:
         """Name of the ISO weekday 1 (Monday) to 7."""
@@ -189,6 +210,21 @@ class Formatter:
     def hour(self, hour: int) -> str:
         """An hour of the day on a 24 hour clock."""
         return f"{hour:02d}"
+
+    def hour_span(self, hour: int) -> str:
+        """The hour that begins at a full hour: `14:00 – 15:00`, in German `14:00–15:00 Uhr`."""
+        first, second = time(hour), time((hour + 1) % 24)
+        return _plain_space(format_interval(first, second, "Hm", locale=self.locale))
+
+    def size(self, count: Number) -> str:
+        """So many bytes, in the largest unit below: `1.2 MB`."""
+        number, unit = Decimal(count), "byte"
+        for unit in ("byte", "kilobyte", "megabyte", "gigabyte"):
+            if abs(number) < 1000 or unit == "gigabyte":
+                break
+            number /= 1000
+        digits = "#,##0" if unit in ("byte", "kilobyte") else "#,##0.0"
+        return _clean(format_unit(number, unit, "short", digits, locale=self.locale)).replace(" ", "\u00a0")
 
     def _decimal(self, number: Decimal, digits: int) -> str:
         pattern = _with_decimals(str(self.locale.decimal_formats[None].pattern), digits)
@@ -237,14 +273,15 @@ def _share_digits(figure: Figure, value: Number | None) -> int:
 
 
 def _clean(text: str) -> str:
-    """A true minus sign; a plain no-break space for the narrow one, which many fonts lack."""
+    """A true minus sign, and plain spaces."""
     return _plain_space(text).replace("-", "\u2212")
 
 
 def _money(text: str) -> str:
     """A currency that has no sign is written as its code, apart from the amount."""
-    return _clean(re.sub(r"(?<=[A-Z]{3})(?=\d)", "\u00a0", text))
+    return _clean(re.sub(r"(?<=[A-Z]{3})(?=-?\d)", "\u00a0", text))
 
 
 def _plain_space(text: str) -> str:
-    return text.replace("\u202f", "\u00a0")
+    """A no-break space for the narrow and the thin one, which many fonts lack."""
+    return text.replace("\u202f", "\u00a0").replace("\u2009", "\u00a0")

@@ -17,7 +17,7 @@ from orchestration.reports.data.common import Connection, read_settings, snapsho
 from orchestration.reports.document import Brand, Document, figure_values
 from orchestration.reports.documents.prose import settings_print
 from orchestration.reports.formats import mail
-from orchestration.reports.formatting import Formatter
+from orchestration.reports.formatting import Formatter, require_language
 from orchestration.reports.request import RenderedReport, ReportRequest
 from orchestration.reports.templates import ReportType, check_frequency, check_parameters, report_type
 
@@ -84,6 +84,7 @@ def build_document(conn: Connection, request: ReportRequest, report: ReportType)
 
 
 def _check(request: ReportRequest, report: ReportType, formats: Sequence[str]) -> None:
+    require_language(request.locale)
     check_frequency(report, request.frequency)
     if report.document not in DOCUMENTS:
         raise MetricpressError(

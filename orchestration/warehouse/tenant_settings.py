@@ -24,6 +24,8 @@ from psycopg.types.json import Jsonb
 from orchestration.errors import MetricpressError
 
 NONE_WORDS = ("none", "null", "")
+#: Languages reports are written in; a contract test compares them with the catalogues of texts.
+LANGUAGES = ("en", "de")
 LARGEST_LOGO = 500_000
 LOGO_TYPES = ("image/png", "image/jpeg", "image/svg+xml")
 _LOGO = re.compile(r"data:image/(png|jpeg|svg\+xml);base64,[A-Za-z0-9+/=\s]+")
@@ -118,9 +120,12 @@ def _locale(value: Any) -> str:
     from babel import Locale, UnknownLocaleError
 
     try:
-        return str(Locale.parse(str(value).replace("-", "_")))
+        locale = Locale.parse(str(value).replace("-", "_"))
     except UnknownLocaleError:
         raise ValueError from None
+    if locale.language not in LANGUAGES:
+        raise ValueError
+    return str(locale)
 
 
 def _logo(value: Any) -> str:
@@ -155,7 +160,12 @@ SETTINGS = {
             ["first_activity", "signup", "first_payment"],
             "first_activity, signup, first_payment, recurring, separated by commas",
         ),
-        Setting("locale", _locale, "en", "a locale such as en or pt_PT"),
+        Setting(
+            "locale",
+            _locale,
+            "en",
+            f"a locale in a language of reports ({', '.join(LANGUAGES)}), such as en_GB or de_AT",
+        ),
         Setting(
             "allowed_recipient_domains",
             _list_of(_pattern(_DOMAIN)),

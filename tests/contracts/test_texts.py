@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 
 from orchestration.reports.messages import SOURCE_LANGUAGE, languages
+from orchestration.warehouse.tenant_settings import LANGUAGES
 from scripts import texts
 
 FURTHER = [language for language in languages() if language != SOURCE_LANGUAGE]
@@ -21,7 +22,8 @@ def test_texts_are_written_so_that_they_can_be_translated() -> None:
     assert not texts.problems_of_sources(used())
 
 
-def test_german_is_there() -> None:
+def test_the_languages_a_tenant_may_choose_are_those_with_texts() -> None:
+    assert set(LANGUAGES) == set(languages())
     assert "de" in FURTHER
 
 

@@ -21,12 +21,14 @@ from orchestration.delivery.channels.parcel import Attachment, Parcel
 from orchestration.delivery.failures import PermanentFailure
 from orchestration.delivery.unsubscribe import Unsubscribing
 from orchestration.errors import MetricpressError
+from orchestration.reports.formatting import Formatter
+from orchestration.reports.messages import N_
 from orchestration.settings import MEGABYTE, Settings
 
 logger = logging.getLogger(__name__)
 
 #: A line of the text part, and what a template puts around its HTML twin: left out when it is not true.
-ATTACHED = "The full report is attached."
+ATTACHED = N_("The full report is attached.")
 ATTACHED_HTML = re.compile(r"<!--attached-->.*?<!--/attached-->", re.DOTALL)
 #: Kept free for headers and the words at the end, which differ between recipients.
 HEADER_BYTES = 8_000
@@ -93,7 +95,7 @@ class Composer:
 
     def _body(self, parcel: Parcel) -> Body:
         room = self.max_bytes - HEADER_BYTES
-        return _fitting(parcel.text, parcel.html, parcel.attachments, room, self.contact)
+        return _fitting(parcel.text, parcel.html, parcel.attachments, room, self.contact, parcel.words)
 
     def _head(self, parcel: Parcel, unsubscribe_uri: str | None) -> bytes:
         if not is_address(parcel.recipient):
@@ -146,14 +148,16 @@ def _require(variable: str, address: str) -> str:
 
 
 @lru_cache(maxsize=4)
-def _fitting(text: str, html: str, attachments: tuple[Attachment, ...], room: int, contact: str) -> Body:
+def _fitting(
+    text: str, html: str, attachments: tuple[Attachment, ...], room: int, contact: str, words: Formatter
+) -> Body:
     """The body with all attachments, with the PDF alone, or with none: the first that has room."""
     pdf = tuple(attachment for attachment in attachments if attachment.format == "pdf")
     for kept in dict.fromkeys((attachments, pdf, ())):
         if sum(map(encoded_size, kept)) > room:
             continue
         left_out = tuple(attachment for attachment in attachments if attachment not in kept)
-        body = build(*_told(text, html, left_out, bool(kept), contact), kept)
+        body = build(*_told(text, html, left_out, bool(kept), contact, words), kept)
         if body.size <= room:
             for attachment in left_out:
                 logger.warning("%s does not fit into a mail and is left out", attachment.filename)
@@ -164,18 +168,26 @@ def _fitting(text: str, html: str, attachments: tuple[Attachment, ...], room: in
 
 
 def _told(
-    text: str, html: str, left_out: tuple[Attachment, ...], something_kept: bool, contact: str
+    text: str,
+    html: str,
+    left_out: tuple[Attachment, ...],
+    something_kept: bool,
+    contact: str,
+    form: Formatter,
 ) -> tuple[str, str]:
     """Text and HTML that tell first of all which attachments are left out and who has them."""
     if not left_out:
         return text, html
-    names = ", ".join(f"{plain_name(part.filename)} ({_megabytes(len(part.content))})" for part in left_out)
-    words = (
-        f"Not attached, because the mail would be too large: {names}. "
-        f"{'They are' if len(left_out) > 1 else 'It is'} kept with us; please ask {contact}."
-    )
+    names = ", ".join(f"{plain_name(part.filename)} ({form.size(len(part.content))})" for part in left_out)
+    words = form.n(
+        "Not attached, because the mail would be too large: {names}. It is kept with us; please ask "
+        "{contact}.",
+        "Not attached, because the mail would be too large: {names}. They are kept with us; please ask "
+        "{contact}.",
+        len(left_out), names=names, contact=contact,
+    )  # fmt: skip
     if not something_kept:
-        text = text.replace(f"{ATTACHED}\n", "")
+        text = text.replace(f"{form.t(ATTACHED)}\n", "")
         html = ATTACHED_HTML.sub("", html)
     style = f"{_SMALL};color:#1d2125;background-color:#ffffff;border-left:4px solid #8a3324;padding:12px 28px"
     row = _ROW.format(padding="24px 8px 0 8px", style=style, words=escape(words))
@@ -187,12 +199,13 @@ def _closing_words(parcel: Parcel, unsubscribe_uri: str | None) -> tuple[str, st
     """How to unsubscribe, as text and as HTML; empty where nobody can."""
     if unsubscribe_uri is None or parcel.about is None:
         return "", ""
-    name = " ".join(parcel.about.subscription.split())
-    goes = f'Sent to {parcel.recipient} by the subscription "{name}".'
-    link = f'<a href="{escape(unsubscribe_uri)}" style="color:#5c646c">Unsubscribe</a>'
-    words = f"{escape(goes)}<br>{link} (sends a mail; it may take a moment)."
+    name, text = " ".join(parcel.about.subscription.split()), parcel.words
+    goes = text.t('Sent to {recipient} by the subscription "{name}".', recipient=parcel.recipient, name=name)
+    label, how = text.t("Unsubscribe"), text.t("(sends a mail; it may take a moment)")
+    link = f'<a href="{escape(unsubscribe_uri)}" style="color:#5c646c">{escape(label)}</a>'
+    words = f"{escape(goes)}<br>{link} {escape(how)}."
     html = _ROW.format(padding="0 8px 24px 8px", style=f"{_SMALL};padding:0 32px", words=words)
-    return f"{goes}\nTo unsubscribe, send this mail: {unsubscribe_uri}", html
+    return f"{goes}\n{text.t('To unsubscribe, send this mail: {address}', address=unsubscribe_uri)}", html
 
 
 @lru_cache(maxsize=4)
@@ -227,7 +240,3 @@ def _is_plain(text: str) -> bool:
 
 def _one_line(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / MEGABYTE:.1f} MB"

@@ -11,6 +11,8 @@ from datetime import date, datetime
 from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
+from orchestration.reports.formatting import Formatter
+
 
 @dataclass(frozen=True)
 class Attachment:
@@ -31,7 +33,7 @@ class About:
     """Which report a parcel carries, for channels that tell programs or lay out messages of their own.
 
     `figures` is JSON text as in reporting.report_deliveries.report_data; `data_version` the build it was read
-    from, None for a notice.
+    from, None for a notice; `locale` that of the report.
     """
 
     tenant_id: str
@@ -44,6 +46,7 @@ class About:
     is_late: bool = False
     data_version: str | None = None
     figures: str = "{}"
+    locale: str = "en"
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,11 @@ class Parcel:
     about: About | None = None
     summary: Summary | None = None
     progress: Mapping[str, Any] | None = None
+
+    @property
+    def words(self) -> Formatter:
+        """The language of what channels add; messages to the operator are in English."""
+        return Formatter.of(self.about.locale if self.about else "en")
 
 
 class Channel(Protocol):

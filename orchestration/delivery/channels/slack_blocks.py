@@ -47,8 +47,10 @@ def as_file(parcel: Parcel) -> bytes:
 
 def _about_time(parcel: Parcel, said: Summary) -> str:
     late = parcel.about is not None and parcel.about.is_late
-    against = f"Compared with {said.against}" if said.against else ""
-    parts = (said.period, "Late: due earlier" if late else "", against, f"Data as of {said.as_of}")
+    text = parcel.words
+    against = text.t("Compared with {period}", period=said.against) if said.against else ""
+    as_of = text.t("Data as of {moment}", moment=said.as_of)
+    parts = (said.period, text.t("Late: due earlier") if late else "", against, as_of)
     return "  |  ".join(part for part in parts if part)
 
 
@@ -66,9 +68,9 @@ def _field(one: Highlight) -> str:
 
 def _files(parcel: Parcel, files_follow: bool) -> str:
     if files_follow:
-        return "The full report is in the thread."
+        return parcel.words.t("The full report is in the thread.")
     kept = (f"{file.filename} ({file.path})" if file.path else file.filename for file in parcel.attachments)
-    return "The full report is kept as " + ", ".join(kept)
+    return parcel.words.t("The full report is kept as {files}", files=", ".join(kept))
 
 
 def _header(text: str) -> Block:

@@ -124,7 +124,7 @@ def payload(parcel: Parcel) -> bytes:
         "is_late": about.is_late,
         "data_version": about.data_version,
         "title": parcel.subject,
-        "text": parcel.text if inside else parcel.text.replace(f"{ATTACHED}\n", ""),
+        "text": parcel.text if inside else parcel.text.replace(f"{parcel.words.t(ATTACHED)}\n", ""),
         "files": files,
     }
     envelope = {

@@ -8,7 +8,8 @@ from email.policy import default
 
 import pytest
 
-from orchestration.delivery import subscriptions
+from orchestration import reports
+from orchestration.delivery import rendering, subscriptions
 from orchestration.delivery.service import dispatch, has_work
 
 pytestmark = pytest.mark.integration
@@ -45,13 +46,13 @@ def test_a_notice_without_figures_goes_out_at_the_end(warehouse) -> None:
     assert "complete to 2026-11-17" in sent.reason
     (eml,) = (warehouse.settings.home / "outbox").iterdir()
     message = message_from_bytes(eml.read_bytes(), policy=default)
-    subject = "Data incomplete: Executive report, gym, Donnerstag, 19. November 2026"
+    subject = "Daten unvollständig: Managementbericht, gym, Donnerstag, 19. November 2026"
     assert message["Subject"].strip() == subject
     assert [*message.iter_attachments()] == []
     for kind in ("plain", "html"):
         body = message.get_body((kind,)).get_content()
-        assert "complete through 17. November 2026" in body
-        assert "needs data through 19. November 2026" in body
+        assert "vollständig sind sie bis einschließlich 17. November 2026" in body
+        assert "benötigt Daten bis einschließlich 19. November 2026" in body
     (row,) = warehouse.rows("select * from reporting.report_deliveries")
     assert (row["kind"], row["report_data"], row["data_version"]) == ("notice", None, None)
     assert not (warehouse.settings.home / "renderings").exists()
@@ -60,6 +61,25 @@ def test_a_notice_without_figures_goes_out_at_the_end(warehouse) -> None:
     assert "complete to 2026-11-17" in occurrence["reason"]
     warehouse.conn.execute("update marts.tenants set complete_date = '2026-11-19'")
     assert not has_work(warehouse.conn, NOON)
+
+
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_an_older_subscription_in_a_language_without_texts(
+    warehouse, monkeypatch: pytest.MonkeyPatch, is_complete: bool
+) -> None:
+    """Neither a report nor a notice half in English goes out; the ledger says why, and for good."""
+    monkeypatch.setattr(rendering, "render", reports.render)
+    warehouse.add_tenant("gym", complete="2026-11-19" if is_complete else "2026-11-17")
+    warehouse.subscribe("gym", "ceo@gym.example", max_lateness=timedelta(hours=2))
+    change(warehouse, "locale = 'fr'")
+    has_work(warehouse.conn, NINE)
+    dispatch(warehouse.settings, NINE if is_complete else NOON)
+    (row,) = warehouse.rows("select * from reporting.report_deliveries")
+    assert (row["delivery_status"], row["error_class"]) == ("failed", "permanent")
+    assert "cannot be written in French (fr)" in row["error_message"]
+    assert "Languages: en, de" in row["error_message"]
+    assert row["next_attempt_at"] is None
+    assert not (warehouse.settings.home / "outbox").exists()
 
 
 def test_a_notice_tells_no_number_of_a_failed_check(warehouse) -> None:

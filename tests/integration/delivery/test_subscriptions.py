@@ -39,6 +39,7 @@ pytestmark = pytest.mark.integration
         ({"formats": ()}, "needs a format", "pdf"),
         ({"branch_id": "moon"}, "'moon' is not a branch of tenant gym", "Known: none"),
         ({"locale": "klingon"}, "unknown locale 'klingon'", ""),
+        ({"locale": "fr_CA"}, "cannot be written in French (fr_CA)", "Languages: en, de"),
         ({"max_lateness": timedelta(0)}, "max lateness", "hours"),
         ({"misfire_policy": "panic"}, "'panic' is not a misfire policy", "catch_up, skip"),
         ({"name": " "}, "needs a name", "--name"),

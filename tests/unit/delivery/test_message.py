@@ -283,7 +283,7 @@ def test_above_the_limit_the_pdf_alone_and_above_it_a_notice() -> None:
         assert [part.get_filename() for part in message.iter_attachments()] == [f"r.{one}" for one in kept]
         text, html = words(message, "plain"), words(message, "html")
         for body in (text, html):
-            assert ("r.xlsx (0.6 MB)" in body) == (len(kept) < 3)
+            assert ("r.xlsx (600\u00a0kB)" in body) == (len(kept) < 3)
             assert ("please ask help@mp.example" in body) == (len(kept) < 3)
         # Nothing is called attached that is not.
         assert (ATTACHED in text.splitlines()) == bool(kept)
@@ -303,3 +303,17 @@ def test_names_in_the_notice_are_no_markup_and_no_lines() -> None:
 def test_words_that_are_too_large_by_themselves_are_refused() -> None:
     with pytest.raises(PermanentFailure, match="METRICPRESS_MAIL_MAX_MB"):
         replace(COMPOSER, max_bytes=20_000).compose(replace(PARCEL, html="<p>" + "x" * 30_000))
+
+
+def test_words_around_a_report_are_in_its_language() -> None:
+    parcel = replace(
+        PARCEL, about=replace(ABOUT, locale="de_AT"), text="MRR\nDer vollständige Bericht liegt bei.\n"
+    )
+    told = words(parsed(parcel, WITH_LINK), "plain")
+    assert "An ceo@gym.example gesendet aufgrund des Abonnements „executive weekly <b>“." in told
+    assert "Zum Abbestellen senden Sie diese E-Mail: mailto:leave@mp.example" in told
+    html = words(parsed(parcel, WITH_LINK), "html")
+    assert ">Abbestellen</a> (sendet eine E-Mail; es kann einen Moment dauern)." in html
+    small = words(parsed(replace(parcel, html="<p>x</p>"), replace(WITH_LINK, max_bytes=20_000)), "plain")
+    assert "Nicht beigefügt, weil die E-Mail zu groß würde: rapport été.pdf (13\u00a0kB)." in small
+    assert "Bericht liegt bei" not in small

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from orchestration.delivery.rendering import read_back, summary_of
+from orchestration.delivery.rendering import read_back, summary_of, text_body
 from orchestration.reports import RenderedReport
 from orchestration.reports.document import Brand, Cards, Comparison, Document, Figure, Target
 
@@ -43,6 +43,13 @@ def test_numbers_in_the_locale_and_states_in_words() -> None:
         "Ziel knapp verfehlt",
     )
     assert (nrr.value, nrr.change, nrr.status) == ("—", "no customers before", "")
+
+
+def test_the_text_of_a_mail_is_in_the_language_of_the_report() -> None:
+    lines = text_body(replace(report(), files={"pdf": b"%PDF"})).splitlines()
+    assert "MRR: 12.345,50\u00a0€ (plus 12,2\u00a0%, Vergleich: October)" in lines
+    assert "Datenstand: 1. November 2026, 05:00 (UTC)." in lines
+    assert lines[-1] == "Der vollständige Bericht liegt bei."
 
 
 def test_the_summary_comes_back_as_it_was_kept(tmp_path) -> None:

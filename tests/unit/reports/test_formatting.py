@@ -10,7 +10,7 @@ import pytest
 
 from orchestration.errors import MetricpressError
 from orchestration.reports.document import Comparison, Figure
-from orchestration.reports.formatting import Formatter
+from orchestration.reports.formatting import Formatter, require_language
 
 MONEY = Figure("mrr", "MRR", Decimal("1234567.891"), "money", "currency", "EUR")
 EN = Formatter.of("en")
@@ -100,10 +100,13 @@ def test_a_change_is_told_without_its_sign(change: str, rate: str | None, kind: 
 def test_periods_read_as_words() -> None:
     day, end = date(2026, 10, 12), date(2026, 10, 18)
     assert EN.period(end, end, "daily") == "Sunday, October 18, 2026"
-    assert EN.period(day, end, "weekly") == "October 12 to October 18, 2026"
-    assert EN.period(date(2026, 12, 28), date(2027, 1, 3), "weekly") == "December 28, 2026 to January 3, 2027"
+    assert EN.period(day, end, "weekly") == "October 12\u00a0–\u00a018, 2026"
+    assert (
+        EN.period(date(2026, 12, 28), date(2027, 1, 3), "weekly")
+        == "December 28, 2026\u00a0–\u00a0January 3, 2027"
+    )
     assert EN.period(date(2026, 10, 1), date(2026, 10, 31), "monthly") == "October 2026"
-    assert Formatter.of("en_GB").period(day, end, "weekly") == "12 October to 18 October 2026"
+    assert Formatter.of("en_GB").period(day, end, "weekly") == "12–18 October 2026"
     assert Formatter.of("de").moment(datetime(2026, 10, 18, 23, 59)) == "18. Oktober 2026, 23:59"
 
 
@@ -114,3 +117,57 @@ def test_axis_labels_of_one_chart_have_the_same_decimals() -> None:
     near = [Decimal(1240), Decimal(1260), Decimal(1280)]
     assert EN.axis(MONEY, near) == ["€1.24K", "€1.26K", "€1.28K"], "not €1.2K, €1.3K, €1.3K"
     assert EN.axis(MONEY, [Decimal(-500), Decimal(1_500_000)])[0].startswith("−€500")
+
+
+#: Known answers of CLDR, by locale: share, amount, card, count, week, week across months, hour, size.
+KNOWN = {
+    "en": ("4.2%", "−€1,234,567.50", "€1.23M", "1,234,567", "October 12 – 18, 2026",
+           "September 28 – October 4, 2026", "14:00 – 15:00", "1.2 MB"),
+    "en_GB": ("4.2%", "−€1,234,567.50", "€1.23M", "1,234,567", "12–18 October 2026",
+              "28 September – 4 October 2026", "14:00–15:00", "1.2 MB"),
+    "de": ("4,2 %", "−1.234.567,50 €", "1,23 Mio. €", "1.234.567", "12.–18. Oktober 2026",
+           "28. September – 4. Oktober 2026", "14:00–15:00 Uhr", "1,2 MB"),
+    "de_CH": ("4.2%", "EUR −1’234’567.50", "1.23 Mio. EUR", "1’234’567", "12.–18. Oktober 2026",
+              "28. September – 4. Oktober 2026", "14:00–15:00 Uhr", "1.2 MB"),
+    "ja": ("4.2%", "−€1,234,567.50", "€123.46万", "1,234,567", "2026年10月12日～18日",
+           "2026年9月28日～10月4日", "14時00分～15時00分", "1.2 MB"),
+    "en_IN": ("4.2%", "−€12,34,567.50", "€12.35L", "12,34,567", "12–18 October 2026",
+              "28 September – 4 October 2026", "14:00–15:00", "1.2 MB"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("locale", KNOWN)
+def test_forms_of_a_locale(locale: str) -> None:
+    form = Formatter.of(locale)
+    said = (
+        form.figure(Figure("r", "r", Decimal("0.042"), "percent", "rate")),
+        form.like(MONEY, Decimal("-1234567.5")),
+        form.like(MONEY, Decimal("1234567.5"), compact=True),
+        form.figure(Figure("n", "n", 1234567)),
+        form.period(date(2026, 10, 12), date(2026, 10, 18), "weekly"),
+        form.period(date(2026, 9, 28), date(2026, 10, 4), "weekly"),
+        form.hour_span(14),
+        form.figure(Figure("b", "b", 1234567, unit="bytes")),
+    )
+    assert tuple(words.replace("\u00a0", " ") for words in said) == KNOWN[locale]
+
+
+def test_words_of_numbers_in_german() -> None:
+    german = Formatter.of("de")
+    assert german.like(Figure("d", "d", None, "duration", "seconds"), 75) == "1 min 15 s"
+    assert german.like(Figure("d", "d", None, "duration", "days"), Decimal("3.5")) == "3,5 Tage"
+    assert german.like(Figure("m", "m", None, "months"), Decimal("12")) == "12,0 Monate"
+    points = Comparison("Vorwoche", Decimal("0.4"), Decimal("0.012"), None, "up", "better")
+    assert german.change(Figure("r", "r", Decimal("0.412"), "percent", comparison=points)) == (
+        "1,2 Prozentpunkte"
+    )
+    assert german.weekday(1) == "Montag"
+    assert german.axis(Figure("r", "r", None, "percent"), [Decimal("0.5")]) == ["50\u00a0%"]
+
+
+def test_a_language_without_texts_is_refused() -> None:
+    for name in ("en", "en_GB", "de", "de-AT", "de_CH"):
+        require_language(name)
+    with pytest.raises(MetricpressError, match="French") as caught:
+        require_language("fr_CA")
+    assert "en, de" in caught.value.remedy
