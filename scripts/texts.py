@@ -21,7 +21,6 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po
 
-from orchestration.reports.documents.prose import telling_formula
 from orchestration.reports.extraction import Text, messages_of, texts_of_python
 from orchestration.reports.messages import LOCALES, SOURCE_LANGUAGE, languages, placeholders
 from scripts import metrics_doc
@@ -77,14 +76,13 @@ def used_texts() -> list[Used]:
 
 
 def _of_catalogue() -> Iterator[Used]:
-    """Title and description of each metric, its formula where reports print it, and what it divides by."""
+    """Title and description of each metric, and what it divides by."""
     name = metrics_doc.DEFINITIONS.relative_to(PROJECT).as_posix()
     lines = metrics_doc.DEFINITIONS.read_text().splitlines()
     for entry in metrics_doc.definitions():
         start = lines.index(f"- metric: {entry['metric']}") + 1
-        formula = telling_formula(entry["metric"], entry["description"], entry["formula"])
-        for field in ("title", "description", "formula", "denominator"):
-            if words := formula if field == "formula" else entry.get(field):
+        for field in ("title", "description", "denominator"):
+            if words := entry.get(field):
                 line = next(
                     number for number, line in enumerate(lines[start:], start + 1)
                     if line.strip().startswith(f"{field}:")

@@ -43,7 +43,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a number stands: a column of a mart, and the key of its row or the condition on its rows."""
+    """Where a number stands: a column of a mart (or SQL over its rows), and the key of its row or rows.
+
+    `select {column} from {mart} where {key}` finds it.
+    """
 
     mart: str
     column: str
@@ -256,6 +259,14 @@ class Document:
         yield from self.front
         for section in self.sections:
             yield from section.blocks
+
+    def front_below_headline(self) -> Iterator[Block]:
+        """The front page without the sentence that is its headline already."""
+        for block in self.front:
+            if not isinstance(block, Insights):
+                yield block
+            elif rest := tuple(insight for insight in block.insights if insight.text != self.headline):
+                yield Insights(rest)
 
     def figures(self) -> Iterator[Figure]:
         """Every figure that is printed, in the order of reading; one may come twice."""

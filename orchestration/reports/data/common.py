@@ -49,6 +49,7 @@ class Metric:
     format: Format
     direction: Direction
     denominator: str | None
+    aggregation: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def read_settings(conn: Connection, tenant_id: str) -> dict[str, Any]:
 def read_catalogue(conn: Connection, metrics: Sequence[str]) -> dict[str, Metric]:
     """The catalogue rows of the metrics asked for; metrics it does not hold are left out."""
     sql = """
-        select metric, title, description, formula, unit, format, direction, denominator
+        select metric, title, description, formula, unit, format, direction, denominator, aggregation
         from marts.metric_catalogue
         where metric = any(%s)
     """

@@ -107,6 +107,10 @@ def _judge(movement: Movement, direction: Direction) -> Judgement:
     return "better" if movement == direction else "worse"
 
 
+#: A line through fewer points than these tells nothing.
+_LEAST_HISTORY = 3
+
+
 @dataclass(frozen=True)
 class Shelf:
     """The rows of one report, out of which figures and charts of catalogue metrics are made."""
@@ -155,14 +159,23 @@ class Shelf:
             comparison=compare(value, before, self.period.before(self.text), blank.format, blank.direction),
             target=None if row is None else Target(row.target, row.benchmark, row.status),
             source=self.source(metric),
+            history=self.history(metric),
         )
 
-    def source(self, metric: str) -> Source | None:
-        """Where the metric of this period stands; None over a free range, which is counted from rows."""
+    def history(self, metric: str) -> tuple[Number | None, ...]:
+        """Values over the trend up to this one; none of few, nor over a range, whose trend is its days."""
+        if self.period.frequency == "range":
+            return ()
+        values = tuple(self.value(metric, start) for start in self.period.trend)
+        known = [value for value in values if value is not None]
+        return values if len(known) >= _LEAST_HISTORY and len(set(known)) > 1 else ()
+
+    def source(self, metric: str, start: date | None = None) -> Source | None:
+        """Where the metric of a period stands, this one by default; None over a range, which is counted."""
         if self.period.frequency == "range":
             return None
         key = (("tenant_id", self.tenant.tenant_id), ("metric", metric), ("grain", self.period.grain),
-               ("period_start", self.period.start.isoformat()), ("dimension", "all"))  # fmt: skip
+               ("period_start", (start or self.period.start).isoformat()), ("dimension", "all"))  # fmt: skip
         return Source("marts.metric_timeseries", "value", key)
 
     def trend(self, metric: str, wide: bool = False) -> Chart | None:

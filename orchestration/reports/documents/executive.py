@@ -7,8 +7,8 @@ in it. Does not belong here: queries (data/) and looks (formats/, report_templat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from orchestration.errors import MetricpressError
@@ -19,146 +19,29 @@ from orchestration.reports.document import (
     Block,
     Brand,
     Cards,
-    Chart,
     Charts,
     Document,
     Figure,
     FigureTable,
+    Insights,
     Number,
+    Remarks,
     Section,
-    Series,
 )
-from orchestration.reports.documents import common, prose
+from orchestration.reports.documents import common, mrr_bridge, prose
 from orchestration.reports.documents.common import Shelf
+from orchestration.reports.documents.executive_parts import ECHOES, FURTHER, LEADING, PARTS, Part
 from orchestration.reports.formatting import Formatter
+from orchestration.reports.insights import Opening, open_letter
+from orchestration.reports.insights.opening import RANKS, Candidate
+from orchestration.reports.messages import N_
 from orchestration.reports.periods import Period
 from orchestration.reports.request import ReportRequest
 
 MOST_CARDS = 6
-#: Movements are stored unrounded; half a minor unit is no gap.
-LEAST_GAP = Decimal("0.005")
 
-
-@dataclass(frozen=True)
-class Part:
-    """A section: metrics of its table in order, those worth a card, those drawn as a trend."""
-
-    key: str
-    title: str
-    metrics: tuple[str, ...]
-    cards: tuple[str, ...]
-    charts: tuple[str, ...]
-
-
-PARTS = (
-    Part(
-        "revenue",
-        "Revenue",
-        (
-            "mrr", "arr", "mrr_growth_rate", "new_mrr", "expansion_mrr", "reactivation_mrr",
-            "contraction_mrr", "churned_mrr", "nrr", "grr", "gross_mrr_churn_rate", "net_mrr_churn_rate",
-            "arpa", "quick_ratio", "trial_mrr",
-            "committed_mrr", "active_subscriptions", "past_due_subscriptions", "canceled_subscriptions",
-            "failed_payments", "recovered_payments", "outstanding_invoices", "outstanding_invoice_amount",
-            "runway_months",
-        ),
-        (
-            "mrr", "nrr", "arpa", "active_subscriptions", "past_due_subscriptions",
-            "outstanding_invoice_amount",
-        ),
-        ("mrr", "nrr", "arpa", "active_subscriptions"),
-    ),
-    Part(
-        "customers",
-        "Customers",
-        (
-            "total_customers", "new_customers", "reactivated_customers", "churned_customers",
-            "customer_churn_rate", "ltv", "cac", "ltv_to_cac", "payback_months", "marketing_spend",
-        ),
-        ("total_customers", "customer_churn_rate", "new_customers", "ltv", "churned_customers"),
-        ("total_customers", "customer_churn_rate"),
-    ),
-    Part(
-        "engagement",
-        "Engagement",
-        (
-            "dau", "wau", "mau", "stickiness", "total_sessions", "avg_session_seconds", "active_suppliers",
-            "active_couples", "total_suppliers", "total_couples",
-        ),
-        ("mau", "total_sessions", "stickiness", "avg_session_seconds", "wau", "dau"),
-        ("mau", "total_sessions", "stickiness", "avg_session_seconds"),
-    ),
-    Part(
-        "activation",
-        "Activation",
-        (
-            "signups", "activated_users", "activation_rate", "file_upload_rate", "worklog_creation_rate",
-            "report_generation_rate",
-        ),
-        ("activation_rate", "signups", "activated_users"),
-        ("signups", "activation_rate"),
-    ),
-    Part(
-        "leads",
-        "Leads",
-        (
-            "new_leads", "leads_contacted", "leads_qualified", "leads_converted", "leads_lost",
-            "lead_conversion_rate",
-        ),
-        ("new_leads", "lead_conversion_rate", "leads_converted", "leads_qualified", "leads_contacted"),
-        ("new_leads", "lead_conversion_rate"),
-    ),
-    Part(
-        "calls",
-        "Calls",
-        (
-            "total_calls", "calls_completed", "calls_missed", "calls_failed", "call_success_rate",
-            "call_interest_rate", "avg_call_seconds",
-        ),
-        ("total_calls", "call_success_rate", "avg_call_seconds", "calls_completed", "calls_missed"),
-        ("total_calls", "call_success_rate"),
-    ),
-    Part(
-        "collaboration",
-        "Collaboration",
-        (
-            "clients_coordinated", "vendors_collaborating", "active_vendor_pairs", "avg_coordination_hours",
-            "vendor_satisfaction",
-        ),
-        ("clients_coordinated", "active_vendor_pairs", "vendor_satisfaction", "avg_coordination_hours"),
-        ("clients_coordinated", "active_vendor_pairs"),
-    ),
-    Part(
-        "jobs",
-        "Jobs",
-        ("total_jobs", "jobs_succeeded", "jobs_failed", "job_success_rate", "avg_job_seconds"),
-        ("job_success_rate", "total_jobs", "avg_job_seconds"),
-        ("total_jobs", "job_success_rate"),
-    ),
-    Part(
-        "operations",
-        "Operations",
-        ("api_requests", "api_error_rate", "api_p50_ms", "api_p95_ms", "uptime_rate", "avg_cpu_load"),
-        ("uptime_rate", "api_error_rate", "api_p95_ms", "api_requests"),
-        ("api_p95_ms", "uptime_rate"),
-    ),
-)  # fmt: skip
-
-#: Section of the metrics a subscription asks for by name.
-FURTHER = "further"
-
-#: Figures that move with another one: they are no news of their own.
-ECHOES = frozenset({"arr", "committed_mrr", "mrr_growth_rate"})
-
-#: Which of the metrics of engagement leads it; `mau` where none is named here.
-LEADING = {"daily": "dau", "weekly": "wau"}
-
-#: Steps of the MRR bridge in order, each with its sign.
-BRIDGE = (
-    ("new", "New", 1), ("reactivation", "Reactivated", 1), ("expansion", "Expansion", 1),
-    ("resumed", "Resumed", 1), ("contraction", "Contraction", -1), ("churn", "Churn", -1),
-    ("paused", "Paused", -1), ("fx_impact", "Currency", 1),
-)  # fmt: skip
+#: A section and those of its metrics that the tenant has.
+Shown = tuple[Part, tuple[str, ...]]
 
 
 def build(conn: rows.Connection, request: ReportRequest, text: Formatter, brand: Brand) -> Document:
@@ -181,7 +64,7 @@ def build(conn: rows.Connection, request: ReportRequest, text: Formatter, brand:
     if not parts:
         extent = query.read_extent(conn, tenant.tenant_id, period.grain)
         return common.document(request, tenant, period, text, brand, empty=_empty(shelf, extent))
-    document = _filled(request, shelf, brand, parts, movements)
+    document = _filled(request, shelf, brand, parts, movements, _opening(conn, shelf, parts))
     return replace(document, notes=(*document.notes, *_range_notes(period, untold, text)))
 
 
@@ -202,10 +85,14 @@ def _shelf(
 def _range_notes(period: Period, untold: Sequence[str], text: Formatter) -> tuple[str, ...]:
     if period.frequency != "range":
         return ()
-    notes = ["Distinct counts and percentiles are counted anew over the whole period; charts show its days."]
+    notes = [
+        text.t(
+            "Distinct counts and percentiles are counted anew over the whole period; charts show its days."
+        )
+    ]
     if untold:
-        left_out = text.listed([prose.phrase(title, text) for title in untold])
-        notes.append(f"Left out, as of whole calendar months only: {left_out}.")
+        names = text.listed([prose.phrase(text.t(title), text) for title in untold])
+        notes.append(text.t("Left out, as of whole calendar months only: {names}.", names=names))
     return tuple(notes)
 
 
@@ -214,7 +101,7 @@ def _asked_for(parameters: Mapping[str, Any]) -> list[Part]:
     wanted = parameters.get("sections")
     told = {metric for part in PARTS if wanted is None or part.key in wanted for metric in part.metrics}
     metrics = tuple(metric for metric in parameters.get("metrics", ()) if metric not in told)
-    return [Part(FURTHER, "Further figures", metrics, metrics, metrics)] if metrics else []
+    return [Part(FURTHER, N_("Further figures"), metrics, metrics, metrics)] if metrics else []
 
 
 def _require_known(shelf: Shelf, parameters: Mapping[str, Any]) -> None:
@@ -225,7 +112,7 @@ def _require_known(shelf: Shelf, parameters: Mapping[str, Any]) -> None:
 
 def _parts_with_data(
     shelf: Shelf, present: frozenset[str], parameters: Mapping[str, Any], offered: Sequence[Part]
-) -> list[tuple[Part, tuple[str, ...]]]:
+) -> list[Shown]:
     """Sections wanted, each with the metrics the tenant has; none when the period recorded nothing."""
     wanted = parameters.get("sections")
     parts = []
@@ -266,40 +153,105 @@ def _filled(
     request: ReportRequest,
     shelf: Shelf,
     brand: Brand,
-    parts: list[tuple[Part, tuple[str, ...]]],
+    parts: list[Shown],
     movements: Mapping[str, Number],
+    opening: Opening | None,
 ) -> Document:
-    figures = [shelf.figure(m) for _, metrics in parts if not _silent(shelf, metrics) for m in metrics]
+    text = shelf.text
+    speaking = [pair for pair in parts if not _silent(shelf, pair[1])]
+    figures = [shelf.figure(metric) for _, metrics in speaking for metric in metrics]
     cards = _highlights(shelf, parts)
-    told = [shelf.figure(metric) for metric in cards]
-    known = [figure for figure in told if figure.value is not None]
-    sections = [_section(shelf, *pair, movements) for pair in parts if not _silent(shelf, pair[1])]
-    if quiet := [part.title.lower() for part, metrics in parts if _silent(shelf, metrics)]:
-        words = f"{shelf.period.this(shelf.text)} nothing was recorded for {shelf.text.listed(quiet)}"
-        sections.append(Section("silent", "Without entries", prose.sentence([words], shelf.text), ()))
-    front: list[Block] = [Cards(tuple(told))]
-    told_already = {*ECHOES, *(figure.key for figure in known[:2])}
-    front += prose.moves([figure for figure in figures if figure.key not in told_already], shelf.text)
-    trend = next((chart for metric in cards if (chart := shelf.trend(metric, wide=True))), None)
-    if trend is not None:
-        front.append(Charts((trend,)))
-    headline = prose.sentence([prose.moved(figure, shelf.text) for figure in known[:2]], shelf.text)
+    known = [figure for metric in cards if (figure := shelf.figure(metric)).value is not None]
+    sections = [_section(shelf, part, metrics, movements) for part, metrics in speaking]
+    if quiet := [prose.phrase(text.t(part.title), text) for part, _ in parts if (part, _) not in speaking]:
+        told = text.t("Nothing was recorded for {sections}.", sections=text.listed(quiet))
+        sections.append(Section("silent", text.t("Without entries"), told, ()))
     return common.document(
         request,
         shelf.tenant,
         shelf.period,
-        shelf.text,
+        text,
         brand,
-        headline=headline,
-        standfirst=_standfirst(shelf, known[2:4], figures),
-        front=tuple(front),
+        headline=_headline(known, opening, text),
+        standfirst=_standfirst(shelf, known, figures, opening),
+        front=_front(shelf, cards, figures, known, opening),
         sections=tuple(sections),
         definitions=prose.definitions(figures),
-        warnings=_warnings(shelf, movements),
+        warnings=mrr_bridge.warnings(shelf, movements),
     )
 
 
-def _highlights(shelf: Shelf, parts: list[tuple[Part, tuple[str, ...]]]) -> list[str]:
+def _headline(known: list[Figure], opening: Opening | None, text: Formatter) -> str:
+    """The most important thing that happened; on a quiet day how the leading figures stand."""
+    if opening is not None and opening.headline is not None:
+        return opening.headline.text
+    return prose.sentence([prose.moved(figure, text) for figure in known[:2]], text)
+
+
+def _standfirst(
+    shelf: Shelf, known: list[Figure], figures: list[Figure], opening: Opening | None
+) -> str:  # fmt: skip
+    """Under the headline: how many figures went which way, on a quiet day that it is one."""
+    text, tally = shelf.text, prose.tally(figures, shelf.period, shelf.text)
+    if opening is None:
+        tally = " ".join((prose.sentence([prose.moved(figure, text) for figure in known[2:4]], text), tally))
+    elif opening.is_judged and not opening.insights:
+        tally = " ".join((text.t("No leading figure left its usual range."), tally))
+    return tally.strip()
+
+
+def _front(
+    shelf: Shelf, cards: Sequence[str], figures: list[Figure], known: list[Figure], opening: Opening | None
+) -> tuple[Block, ...]:
+    """What happened, the cards, the trend of what the headline tells, what is off target."""
+    front: list[Block] = []
+    leading = list(cards)
+    if opening is not None and opening.insights:
+        front.append(Insights(opening.insights))
+        leading.insert(0, opening.metric or cards[0])
+    front.append(Cards(tuple(shelf.figure(metric) for metric in cards)))
+    if opening is None:
+        told = {*ECHOES, *(figure.key for figure in known[:2])}
+        front += prose.moves([figure for figure in figures if figure.key not in told], shelf.text)
+    else:
+        front += _off_target(figures, opening, shelf.text)
+    trend = next((chart for metric in leading if (chart := shelf.trend(metric, wide=True))), None)
+    if trend is not None:
+        front.append(Charts((trend,)))
+    return tuple(front)
+
+
+def _off_target(figures: list[Figure], opening: Opening, text: Formatter) -> tuple[Remarks, ...]:
+    """Targets that are missed and are no news: those that the sentences do not tell."""
+    told = {
+        figure.key for insight in opening.insights if insight.rule == "target" for figure in insight.figures
+    }
+    lines = [
+        text.t("{name}: {value}, target {target}", name=figure.label, value=text.figure(figure, True),
+               target=text.like(figure, figure.target.value, True))
+        for figure in figures
+        if figure.target and figure.target.status == "error" and figure.key not in told
+    ]  # fmt: skip
+    return (Remarks(text.t("Off target"), tuple(lines), "worse"),) if lines else ()
+
+
+def _opening(conn: rows.Connection, shelf: Shelf, parts: list[Shown]) -> Opening | None:
+    """The opening sentences; None over a range, of which there is no history to tell the usual."""
+    if shelf.period.frequency == "range":
+        return None
+    candidates = [
+        Candidate(shelf.blank(metric), shelf.catalogue[metric], RANKS[min(rank, len(RANKS) - 1)])
+        for part, metrics in parts
+        if not _silent(shelf, metrics)
+        for rank, metric in enumerate(metric for metric in part.cards if metric in metrics)
+    ]
+    period = shelf.period
+    return open_letter(
+        conn, shelf.tenant.tenant_id, period.grain, period.start, candidates, shelf.targets, shelf.text
+    )
+
+
+def _highlights(shelf: Shelf, parts: list[Shown]) -> list[str]:
     """Metrics for the cards: the first of each section, then the second, until the cards are full."""
     depth = max(len(part.cards) for part, _ in parts)
     speaking = [(part, metrics) for part, metrics in parts if not _silent(shelf, metrics)]
@@ -316,76 +268,46 @@ def _highlights(shelf: Shelf, parts: list[tuple[Part, tuple[str, ...]]]) -> list
     return sorted(chosen, key=reading.index)
 
 
-def _standfirst(shelf: Shelf, further: list[Figure], figures: list[Figure]) -> str:
-    clauses = prose.sentence([prose.moved(figure, shelf.text) for figure in further], shelf.text)
-    return " ".join(part for part in (clauses, prose.tally(figures, shelf.period, shelf.text)) if part)
-
-
 def _section(shelf: Shelf, part: Part, metrics: tuple[str, ...], movements: Mapping[str, Number]) -> Section:
-    period = shelf.period
+    text, title = shelf.text, shelf.text.t(part.title)
     figures = tuple(shelf.figure(metric) for metric in metrics)
     by_key = {figure.key: figure for figure in figures if figure.value is not None}
     told = [by_key[metric] for metric in part.cards if metric in by_key][:2]
     drawn = [metric for metric in part.charts if metric in metrics and shelf.trend(metric)][:2]
     charts = tuple(chart for m in drawn if (chart := shelf.trend(m, wide=len(drawn) == 1)))
     blocks: list[Block] = []
-    if part.key == "revenue" and (bridge := _bridge(shelf, movements)):
+    if part.key == "revenue" and (bridge := mrr_bridge.bridge(shelf, movements)):
         blocks.append(Charts((bridge,)))
     if charts:
         blocks.append(Charts(charts))
-    blocks.append(FigureTable(part.key, f"{part.title} in full", figures, period.before(shelf.text)))
-    lead = prose.sentence([prose.moved(figure, shelf.text) for figure in told], shelf.text)
-    return Section(part.key, part.title, lead, tuple(blocks))
+    table = text.t("{section} in full", section=title)
+    blocks.append(FigureTable(part.key, table, figures, shelf.period.before(text)))
+    lead = prose.sentence([prose.moved(figure, text) for figure in told], text)
+    return Section(part.key, title, lead, tuple(blocks))
 
 
-def _steps(movements: Mapping[str, Number]) -> list[tuple[str, Decimal]]:
-    return [(label, sign * Decimal(movements[kind])) for kind, label, sign in BRIDGE if kind in movements]
+#: Where a tenant has figures, by grain: its first and last period, or its only one.
+_EXTENTS = {
+    "day": (N_("Its figures lie from {first} to {last}."), N_("Its only figures are those of {first}.")),
+    "week": (
+        N_("Its figures lie from the week of {first} to that of {last}."),
+        N_("Its only figures are those of the week of {first}."),
+    ),
+    "month": (
+        N_("Its figures lie from the month of {first} to that of {last}."),
+        N_("Its only figures are those of the month of {first}."),
+    ),
+}
 
 
-def _bridge_gap(shelf: Shelf, movements: Mapping[str, Number]) -> Decimal | None:
-    """What the movements leave unexplained between the two ends; None when there is no bridge to draw."""
-    start, end = shelf.value("mrr", shelf.period.previous.start), shelf.value("mrr")
-    if not movements or start is None or end is None:
-        return None
-    return Decimal(end) - Decimal(start) - sum(amount for _, amount in _steps(movements))
-
-
-def _warnings(shelf: Shelf, movements: Mapping[str, Number]) -> tuple[str, ...]:
-    gap = _bridge_gap(shelf, movements)
-    if gap is None or abs(gap) < LEAST_GAP:
-        return ()
-    amount = shelf.text.money(gap, shelf.tenant.currency)
-    return (f"The recorded movements leave {amount} of the change in MRR unexplained; they are not drawn.",)
-
-
-def _bridge(shelf: Shelf, movements: Mapping[str, Number]) -> Chart | None:
-    """MRR from the end of the period before to the end of this one; None when it does not add up."""
-    gap = _bridge_gap(shelf, movements)
-    if gap is None or abs(gap) >= LEAST_GAP:
-        return None
-    start, end = shelf.value("mrr", shelf.period.previous.start), shelf.value("mrr")
-    assert start is not None and end is not None
-    steps = _steps(movements)
-    sample = replace(shelf.blank("mrr"), label="MRR")
-    values: tuple[Number, ...] = (start, *(amount for _, amount in steps), end)
-    names = ("Start", *(label for label, _ in steps), "End")
-    labels = tuple(
-        Figure(f"mrr_bridge.{name.lower()}", name, value, "money", "currency", shelf.tenant.currency)
-        for name, value in zip(names, values, strict=True)
-    )
-    told = ", ".join(f"{figure.label.lower()} {shelf.text.figure(figure, True)}" for figure in labels)
-    return Chart("mrr_bridge", f"{sample.label} from start to end", "bridge", names,
-                 (Series(sample.label, values),), sample, f"{sample.label}: {told}.", labels=labels,
-                 wide=True)  # fmt: skip
-
-
-def _empty(shelf: Shelf, extent: tuple[Any, Any] | None) -> str:
-    name = shelf.tenant.name
+def _empty(shelf: Shelf, extent: tuple[date, date] | None) -> str:
+    name, text = shelf.tenant.name, shelf.text
     if extent is None:
-        return f"{name} has no recorded figures yet. A report will follow once its first data has arrived."
-    first, last = (shelf.text.day(day) for day in extent)
-    grain = shelf.period.grain
-    where = (
-        f"in the {grain} of {first}" if first == last else f"from the {grain} of {first} to that of {last}"
-    )
-    return f"Nothing is recorded for {name} in this period. Its figures lie {where}."
+        return text.t(
+            "{name} has no recorded figures yet. A report will follow once its first data has arrived.",
+            name=name,
+        )
+    first, last = (text.day(day) for day in extent)
+    several, only = _EXTENTS[shelf.period.grain]
+    where = text.t(only if first == last else several, first=first, last=last)
+    return " ".join((text.t("Nothing is recorded for {name} in this period.", name=name), where))

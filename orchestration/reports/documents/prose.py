@@ -29,18 +29,8 @@ def phrase(title: str, text: Formatter) -> str:
 
 
 def definition_text(metric: Metric, text: Formatter) -> str:
-    """What the catalogue says about a metric, with its formula unless that only repeats the metric's name."""
-    formula = telling_formula(metric.metric, metric.description, metric.formula)
-    said = text.t(metric.description.strip()).rstrip(".")
-    if not formula:
-        return f"{said}."
-    return text.t("{description}. Formula: {formula}.", description=said, formula=text.t(formula))
-
-
-def telling_formula(metric: str, description: str, formula: str) -> str:
-    """The formula without its full stop; empty when it only repeats the metric's name or the description."""
-    formula = formula.strip().rstrip(".")
-    return "" if formula in description or metric in formula.split() else formula
+    """What the catalogue says about a metric in words; its formula stands in docs/metrics.md."""
+    return text.t(metric.description.strip()).rstrip(".") + "."
 
 
 def definitions(figures: Iterable[Figure]) -> tuple[Definition, ...]:

@@ -86,7 +86,7 @@ def page_view(document: Document, *, screen: bool = False) -> View:
         "footer": document.brand.footer,
         "palette": {"primary": colours.primary, "accent": colours.accent, "on_primary": colours.on_primary,
                     "tint": colours.tint},
-        "front": [pen.block(block) for block in document.front],
+        "front": [pen.block(block) for block in document.front_below_headline()],
         "sections": [pen.section(section) for section in document.sections],
         "definitions": [{"title": entry.title, "text": entry.text} for entry in document.definitions],
         "notes": list(document.notes),
