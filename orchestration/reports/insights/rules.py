@@ -153,16 +153,16 @@ def _far_from_the_middle(case: Case, now: Decimal) -> bool:
 
 def _record(case: Case, is_high: bool, beaten: list[int], strength: Decimal, text: Formatter) -> Finding:
     told = _RECORDS[is_high, bool(beaten)]
-    since = _when(case, beaten[-1] if beaten else 0, text)
+    since = _since(case, beaten[-1] if beaten else 0, text)
     return _finding(case, "record", strength, told, text, {"value": case.value_at(-1)}, since=since)
 
 
 #: High; there was a better one before `since`, else `since` is the first period known.
 _RECORDS = {
-    (True, True): N_("{name} rose to {value}, the highest since {since}"),
-    (False, True): N_("{name} fell to {value}, the lowest since {since}"),
-    (True, False): N_("{name} rose to {value}, the highest in all figures since {since}"),
-    (False, False): N_("{name} fell to {value}, the lowest in all figures since {since}"),
+    (True, True): N_("{name} rose to {value}, the highest {since}"),
+    (False, True): N_("{name} fell to {value}, the lowest {since}"),
+    (True, False): N_("{name} rose to {value}, the highest of all figures {since}"),
+    (False, False): N_("{name} fell to {value}, the lowest of all figures {since}"),
 }
 
 
@@ -184,18 +184,18 @@ def turn(case: Case, text: Formatter) -> Finding | None:
         return None
     told = _TURNS[run.is_up, case.grain]
     figures = {"before": case.value_at(-2, "previous"), "value": case.value_at(-1)}
-    since = _when(case, len(case.values) - 1 - run.length, text)
+    since = _since(case, len(case.values) - 1 - run.length, text)
     return _finding(case, "turn", _strength(size, usual), told, text, figures, since=since)
 
 
 #: The run was up; by grain.
 _TURNS = {
-    (True, "day"): N_("{name} fell from {before} to {value}, after a rise on each day since {since}"),
-    (True, "week"): N_("{name} fell from {before} to {value}, after a rise in each week since {since}"),
-    (True, "month"): N_("{name} fell from {before} to {value}, after a rise in each month since {since}"),
-    (False, "day"): N_("{name} rose from {before} to {value}, after a fall on each day since {since}"),
-    (False, "week"): N_("{name} rose from {before} to {value}, after a fall in each week since {since}"),
-    (False, "month"): N_("{name} rose from {before} to {value}, after a fall in each month since {since}"),
+    (True, "day"): N_("{name} fell from {before} to {value}, after a rise on each day {since}"),
+    (True, "week"): N_("{name} fell from {before} to {value}, after a rise in each week {since}"),
+    (True, "month"): N_("{name} fell from {before} to {value}, after a rise in each month {since}"),
+    (False, "day"): N_("{name} rose from {before} to {value}, after a fall on each day {since}"),
+    (False, "week"): N_("{name} rose from {before} to {value}, after a fall in each week {since}"),
+    (False, "month"): N_("{name} rose from {before} to {value}, after a fall in each month {since}"),
 }
 
 
@@ -209,18 +209,18 @@ def streak(case: Case, text: Formatter) -> Finding | None:
         return None
     first = len(case.values) - 1 - run.length
     figures = {"first": case.value_at(first, "first"), "value": case.value_at(-1)}
-    since = _when(case, first + 1, text)
+    since = _since(case, first + 1, text)
     strength = min(Decimal(2), Decimal(run.length) / STREAKS[case.grain][0])
     return _finding(case, "streak", strength, _STREAKS[run.is_up, case.grain], text, figures, since=since)
 
 
 _STREAKS = {
-    (True, "day"): N_("{name} rose on each day since {since}, from {first} to {value}"),
-    (True, "week"): N_("{name} rose in each week since {since}, from {first} to {value}"),
-    (True, "month"): N_("{name} rose in each month since {since}, from {first} to {value}"),
-    (False, "day"): N_("{name} fell on each day since {since}, from {first} to {value}"),
-    (False, "week"): N_("{name} fell in each week since {since}, from {first} to {value}"),
-    (False, "month"): N_("{name} fell in each month since {since}, from {first} to {value}"),
+    (True, "day"): N_("{name} rose on each day {since}, from {first} to {value}"),
+    (True, "week"): N_("{name} rose in each week {since}, from {first} to {value}"),
+    (True, "month"): N_("{name} rose in each month {since}, from {first} to {value}"),
+    (False, "day"): N_("{name} fell on each day {since}, from {first} to {value}"),
+    (False, "week"): N_("{name} fell in each week {since}, from {first} to {value}"),
+    (False, "month"): N_("{name} fell in each month {since}, from {first} to {value}"),
 }
 
 
@@ -280,16 +280,16 @@ def _run(case: Case, last: int) -> _Run | None:
     return None if is_up is None or first is None else _Run(last - index, is_up, first)
 
 
-def _when(case: Case, index: int, text: Formatter) -> str:
-    """A period in a sentence: a day, the week of a day, a month."""
+def _since(case: Case, index: int, text: Formatter) -> str:
+    """Since when, in a sentence: since a day, the week of a day, a month."""
     start = case.starts[index]
     match case.grain:
         case "month":
-            return text.period(start, start.replace(day=28), "monthly")
+            return text.t("since {month}", month=text.period(start, start.replace(day=28), "monthly"))
         case "week":
-            return text.t("the week of {day}", day=text.day(start))
+            return text.t("since the week of {day}", day=text.day(start))
         case _:
-            return text.day(start)
+            return text.t("since {day}", day=text.day(start))
 
 
 def _strength(size: Decimal, threshold: Decimal) -> Decimal:
