@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from orchestration.errors import MetricpressError
@@ -33,6 +34,7 @@ from orchestration.reports.documents.common import Shelf
 from orchestration.reports.documents.executive_parts import ECHOES, FURTHER, LEADING, PARTS, Part
 from orchestration.reports.formatting import Formatter
 from orchestration.reports.insights import Opening, open_letter
+from orchestration.reports.insights.case import LEAST_POINTS, LEAST_RATE
 from orchestration.reports.insights.opening import RANKS, Candidate
 from orchestration.reports.messages import N_
 from orchestration.reports.periods import Period
@@ -163,6 +165,7 @@ def _filled(
     cards = _highlights(shelf, parts)
     known = [figure for metric in cards if (figure := shelf.figure(metric)).value is not None]
     sections = [_section(shelf, part, metrics, movements) for part, metrics in speaking]
+    headline = _headline(known, opening, text)
     if quiet := [prose.phrase(text.t(part.title), text) for part, _ in parts if (part, _) not in speaking]:
         told = text.t("Nothing was recorded for {sections}.", sections=text.listed(quiet))
         sections.append(Section("silent", text.t("Without entries"), told, ()))
@@ -172,9 +175,9 @@ def _filled(
         shelf.period,
         text,
         brand,
-        headline=_headline(known, opening, text),
+        headline=headline,
         standfirst=_standfirst(shelf, known, figures, opening),
-        front=_front(shelf, cards, figures, known, opening),
+        front=_front(shelf, cards, figures, known, opening, headline),
         sections=tuple(sections),
         definitions=prose.definitions(figures),
         warnings=mrr_bridge.warnings(shelf, movements),
@@ -182,10 +185,21 @@ def _filled(
 
 
 def _headline(known: list[Figure], opening: Opening | None, text: Formatter) -> str:
-    """The most important thing that happened; on a quiet day how the leading figures stand."""
-    if opening is not None and opening.headline is not None:
-        return opening.headline.text
+    """How the leading figures moved; where the first of them hardly did, the first of the sentences."""
+    if opening is not None and opening.insights and known:
+        is_first = opening.metric == known[0].key or opening.rule == "target"
+        if is_first or not _moved_far(known[0]):
+            return opening.insights[0].text
     return prose.sentence([prose.moved(figure, text) for figure in known[:2]], text)
+
+
+def _moved_far(figure: Figure) -> bool:
+    comparison = figure.comparison
+    if comparison is None or comparison.change is None:
+        return False
+    if comparison.change_rate is None:
+        return abs(Decimal(comparison.change)) >= LEAST_POINTS
+    return abs(comparison.change_rate) >= LEAST_RATE
 
 
 def _standfirst(
@@ -201,14 +215,20 @@ def _standfirst(
 
 
 def _front(
-    shelf: Shelf, cards: Sequence[str], figures: list[Figure], known: list[Figure], opening: Opening | None
+    shelf: Shelf,
+    cards: Sequence[str],
+    figures: list[Figure],
+    known: list[Figure],
+    opening: Opening | None,
+    headline: str,
 ) -> tuple[Block, ...]:
     """What happened, the cards, the trend of what the headline tells, what is off target."""
     front: list[Block] = []
     leading = list(cards)
     if opening is not None and opening.insights:
         front.append(Insights(opening.insights))
-        leading.insert(0, opening.metric or cards[0])
+        if opening.insights[0].text == headline:
+            leading.insert(0, opening.metric or cards[0])
     front.append(Cards(tuple(shelf.figure(metric) for metric in cards)))
     if opening is None:
         told = {*ECHOES, *(figure.key for figure in known[:2])}
@@ -240,7 +260,9 @@ def _opening(conn: rows.Connection, shelf: Shelf, parts: list[Shown]) -> Opening
     if shelf.period.frequency == "range":
         return None
     candidates = [
-        Candidate(shelf.blank(metric), shelf.catalogue[metric], RANKS[min(rank, len(RANKS) - 1)])
+        Candidate(
+            shelf.blank(metric), shelf.catalogue[metric], part.weight * RANKS[min(rank, len(RANKS) - 1)]
+        )
         for part, metrics in parts
         if not _silent(shelf, metrics)
         for rank, metric in enumerate(metric for metric in part.cards if metric in metrics)

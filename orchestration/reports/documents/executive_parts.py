@@ -6,19 +6,24 @@ Belongs here: lists of metrics. Does not belong here: what is said about them (e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from orchestration.reports.messages import N_
 
 
 @dataclass(frozen=True)
 class Part:
-    """A section: metrics of its table in order, those worth a card, those drawn as a trend."""
+    """A section: metrics of its table in order, those worth a card, those drawn as a trend.
+
+    `weight`: how much what happens in it weighs in the opening.
+    """
 
     key: str
     title: str
     metrics: tuple[str, ...]
     cards: tuple[str, ...]
     charts: tuple[str, ...]
+    weight: Decimal = Decimal(1)
 
 
 PARTS = (
@@ -58,6 +63,7 @@ PARTS = (
         ),
         ("mau", "total_sessions", "stickiness", "avg_session_seconds", "wau", "dau"),
         ("mau", "total_sessions", "stickiness", "avg_session_seconds"),
+        Decimal("0.9"),
     ),
     Part(
         "activation",
@@ -68,6 +74,7 @@ PARTS = (
         ),
         ("activation_rate", "signups", "activated_users"),
         ("signups", "activation_rate"),
+        Decimal("0.9"),
     ),
     Part(
         "leads",
@@ -78,6 +85,7 @@ PARTS = (
         ),
         ("new_leads", "lead_conversion_rate", "leads_converted", "leads_qualified", "leads_contacted"),
         ("new_leads", "lead_conversion_rate"),
+        Decimal("0.9"),
     ),
     Part(
         "calls",
@@ -88,6 +96,7 @@ PARTS = (
         ),
         ("total_calls", "call_success_rate", "avg_call_seconds", "calls_completed", "calls_missed"),
         ("total_calls", "call_success_rate"),
+        Decimal("0.9"),
     ),
     Part(
         "collaboration",
@@ -98,6 +107,7 @@ PARTS = (
         ),
         ("clients_coordinated", "active_vendor_pairs", "vendor_satisfaction", "avg_coordination_hours"),
         ("clients_coordinated", "active_vendor_pairs"),
+        Decimal("0.8"),
     ),
     Part(
         "jobs",
@@ -105,6 +115,7 @@ PARTS = (
         ("total_jobs", "jobs_succeeded", "jobs_failed", "job_success_rate", "avg_job_seconds"),
         ("job_success_rate", "total_jobs", "avg_job_seconds"),
         ("total_jobs", "job_success_rate"),
+        Decimal("0.6"),
     ),
     Part(
         "operations",
@@ -112,6 +123,7 @@ PARTS = (
         ("api_requests", "api_error_rate", "api_p50_ms", "api_p95_ms", "uptime_rate", "avg_cpu_load"),
         ("uptime_rate", "api_error_rate", "api_p95_ms", "api_requests"),
         ("api_p95_ms", "uptime_rate"),
+        Decimal("0.6"),
     ),
 )  # fmt: skip
 

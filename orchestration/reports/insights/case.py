@@ -89,10 +89,14 @@ class Case:
         same = recent[::7] if self.is_by_weekday and len(recent) == WINDOW["day"] else ()
         return median([v for v in same if v is not None] or [v for v in recent if v is not None])
 
+    def is_echo_of(self, other: Case) -> bool:
+        """Whether both moved from and to the same values, as calls do where each lead is called once."""
+        return (self.now, self.before) == (other.now, other.before)
+
     def usual_change(self) -> Decimal | None:
         """The median size of past changes, their mean where most are 0; None when there are too few.
 
-        What stands at the end of a period grows by rates: its changes are scaled to the value before this.
+        What stands at the end of a period grows by rates: its changes are scaled to the value before.
         """
         pairs = zip(self.values[:-1], self.values[self.lag : -1], strict=False)
         known = [(old, new) for old, new in pairs if old is not None and new is not None]

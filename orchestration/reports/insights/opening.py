@@ -17,7 +17,7 @@ from orchestration.reports.document import Figure, Insight
 from orchestration.reports.formatting import Formatter
 from orchestration.reports.insights.case import FEWEST_CHANGES, LEAST_OF_MRR, Case, make_case, starts_back
 from orchestration.reports.insights.drivers import driver
-from orchestration.reports.insights.rules import RULES, Finding, largest, mover, target
+from orchestration.reports.insights.rules import RULES, Finding, largest, mover
 
 #: Periods of history that are read: half a year of days, two years of weeks, five years of months.
 HISTORY = {"day": 184, "week": 105, "month": 61}
@@ -27,8 +27,6 @@ MOST_SENTENCES = 5
 MOST_LARGE = 2
 #: Weight of a metric by its place on the cards of its section.
 RANKS = (Decimal("1.0"), Decimal("0.85"), Decimal("0.7"))
-#: From this weight on a metric is fit for the headline.
-LEADING = RANKS[1]
 #: Amounts for one customer, which no share of MRR measures.
 PER_HEAD = frozenset({"arpa", "ltv", "cac"})
 #: Metrics that say the same in other words: one sentence for each family.
@@ -57,13 +55,17 @@ _FAMILY_OF = {metric: family[0] for family in FAMILIES for metric in family}
 class Opening:
     """The sentences, most important first, and whether history could tell the usual.
 
-    `headline`: the first sentence, where it is about a leading figure, and `metric` the one it tells.
+    `metric`: what the first sentence is about; `rule`: what made it.
     """
 
     insights: tuple[Insight, ...]
-    headline: Insight | None
     metric: str | None
     is_judged: bool
+
+    @property
+    def rule(self) -> str | None:
+        """The rule of the first sentence; None without one."""
+        return self.insights[0].rule if self.insights else None
 
 
 @dataclass(frozen=True)
@@ -101,14 +103,8 @@ def open_letter(
         if insight is not None
     ]
     is_judged = any(len(case.past) > FEWEST_CHANGES for case in cases)
-    leading = {entry.figure.key for entry in told if entry.weight >= LEADING}
-    first = next((f for f in chosen[:1] if f.case.figure.key in leading or f.rule == target.__name__), None)
-    return Opening(
-        tuple(insights[:MOST_SENTENCES]),
-        first.insight if first else None,
-        first.case.figure.key if first else None,
-        is_judged,
-    )
+    first = chosen[0].case.figure.key if chosen else None
+    return Opening(tuple(insights[:MOST_SENTENCES]), first, is_judged)
 
 
 def _may_be_told(candidate: Candidate) -> bool:
@@ -160,6 +156,8 @@ def choose(
     for finding in sorted(findings, key=importance):
         key = finding.case.figure.key
         family = _FAMILY_OF.get(key, key)
+        if any(finding.case.is_echo_of(other.case) for other in chosen.values()):
+            continue
         if finding.rule == largest.__name__:
             is_told = key in has_driver or finding.case.grain != "day"
             if family in chosen or not is_told or large == MOST_LARGE:
