@@ -19,7 +19,7 @@ from orchestration.reports.messages import N_
 LEAST_GAP = Decimal("0.005")
 #: Steps in order, each with its sign.
 STEPS = (
-    ("new", N_("New"), 1), ("reactivation", N_("Reactivated"), 1), ("expansion", N_("Expansion"), 1),
+    ("new", N_("New business"), 1), ("reactivation", N_("Reactivated"), 1), ("expansion", N_("Expansion"), 1),
     ("resumed", N_("Resumed"), 1), ("contraction", N_("Contraction"), -1), ("churn", N_("Churn"), -1),
     ("paused", N_("Paused"), -1), ("fx_impact", N_("Currency"), 1),
 )  # fmt: skip
