@@ -31,8 +31,10 @@ from orchestration.reports.document import (
 from orchestration.reports.formats import charts
 from orchestration.reports.formats.fitting import (
     LONGEST_CELL,
+    MARK_WORDS,
     SPARK_WORDS,
     card_size,
+    column_shares,
     headline_size,
     table_density,
 )
@@ -172,15 +174,13 @@ class _Pen:
     def figure_table(self, block: FigureTable) -> View:
         figures = [self.figure(figure) for figure in block.figures]
         has_targets = any(figure.target for figure in block.figures)
-        names = ["text", "before", "change"] + (["target", "status_words"] if has_targets else [])
-        columns = [["", *(figure[name] + " " + figure["verdict"] if name == "change" else figure[name]
-                          for figure in figures)] for name in names]  # fmt: skip
-        columns[0][0], columns[1][0] = self.text.t(THIS[self.frequency]), block.comparison_label
         has_sparks = any(len(figure.history) > 1 for figure in block.figures)
-        density = table_density([*columns, ["", SPARK_WORDS]] if has_sparks else columns)
+        columns = self.figure_words(block, figures, has_sparks, has_targets)
+        density = table_density(columns)
         reasons = self.reasons(block.figures)
         if density is None:
             figures = [{**f, "text": f["short"], "before": f["before_short"]} for f in figures]
+            columns = self.figure_words(block, figures, has_sparks, has_targets)
             reasons = [*reasons, self.text.t(ABBREVIATED)]
         return {
             "kind": block.kind,
@@ -193,7 +193,21 @@ class _Pen:
             "has_sparks": has_sparks,
             "figures": figures,
             "reasons": reasons,
+            "widths": column_shares([figure["label"] for figure in figures], columns, density),
         }
+
+    def figure_words(
+        self, block: FigureTable, figures: Sequence[View], has_sparks: bool, has_targets: bool
+    ) -> list[list[str]]:
+        """The heads and cells of the columns after the names, as the template prints them."""
+        heads = {"text": self.text.t(THIS[self.frequency]), "before": block.comparison_label, "change": ""}
+        heads |= {"target": "", "status_words": ""} if has_targets else {}
+        columns = [[head, *(figure[name] for figure in figures)] for name, head in heads.items()]
+        marked = [f"{MARK_WORDS}{figure['change']} {figure['verdict']}" for figure in figures]
+        columns[2] = ["", *marked]
+        if has_targets:
+            columns[4] = ["", *(MARK_WORDS + words for words in columns[4][1:])]
+        return [["", SPARK_WORDS], *columns] if has_sparks else columns
 
     def table(self, block: Table) -> View:
         printed, rest = block.rows[:PRINTED_ROWS], block.rows[PRINTED_ROWS:]
@@ -210,6 +224,7 @@ class _Pen:
         if density is None and any(isinstance(cell, Figure) for row in printed for cell in row.cells):
             rows = [self.row(row, block, compact=True) for row in (*printed, *totals)]
             notes.append(self.text.t(ABBREVIATED))
+        widths = column_shares([row["label"] for row in rows], self.words(rows, block), density)
         return {
             "kind": block.kind,
             "key": block.key,
@@ -219,6 +234,7 @@ class _Pen:
             "density": "denser" if density is None else density,
             "rows": rows,
             "notes": [*notes, *self.cell_reasons(block)],
+            "widths": widths,
         }
 
     def words(self, rows: Sequence[View], block: Table) -> list[list[str]]:
