@@ -126,6 +126,18 @@ def set_value(
             checked = _set_target(connection, tenant_id, target_key, value, which)
     since = "now" if key in AT_ONCE or key.startswith("brand.") else "the next build"
     print(f"{tenant_id}: {key} is {_shown(checked)} from {since} on.")
+    _advise(tenant_id, {key: checked})
+
+
+def _advise(tenant_id: str, settings: dict[str, Any]) -> None:
+    """Tell of brand colours that reports have to darken."""
+    from orchestration.reports.brand import colour_advice
+
+    for key, value in settings.items():
+        if key.startswith("brand.colours.") and value is not None:
+            advice = colour_advice(value)
+            if advice:
+                remark(f"{tenant_id}: {key}: {advice}")
 
 
 def _set_target(
@@ -239,6 +251,7 @@ def import_file(
         remark(NOT_CHECKED)
     for tenant, (settings, targets) in wanted.items():
         print(f"{tenant}: {len(settings)} settings and {len(targets)} targets set.")
+        _advise(tenant, settings)
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:

@@ -12,11 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestration.reports.document import Brand
+from orchestration.reports.messages import N_
+from orchestration.warehouse.logo import BadLogo, check_logo
 
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
-_LOGO = re.compile(r"data:image/(png|jpeg|svg\+xml);base64,[A-Za-z0-9+/=\s]+")
 _LONGEST_FOOTER = 200
 _TEXT_CONTRAST = 4.5
+BAD_COLOURS = {
+    "primary": N_("The brand colour primary is not of the form #rrggbb; the standard one is used."),
+    "accent": N_("The brand colour accent is not of the form #rrggbb; the standard one is used."),
+}
+BAD_LOGO = N_("The brand logo is no image that can be printed; the name is used instead.")
 
 
 @dataclass(frozen=True)
@@ -30,9 +36,10 @@ class Palette:
 
 
 def read_brand(settings: Mapping[str, Any]) -> tuple[Brand, tuple[str, ...]]:
-    """The brand and what of it could not be used, in words. Keys: colours {primary, accent}, logo, footer.
+    """The brand and what of it could not be used, as texts to translate.
 
-    The logo is a data: URI of a PNG, JPEG or SVG: reports read no files.
+    Keys: colours {primary, accent}, logo, footer. The logo is a data: URI of a PNG, JPEG or
+    SVG: reports read no files.
     """
     standard, problems = Brand(), []
     colours = settings.get("colours") or {}
@@ -40,13 +47,16 @@ def read_brand(settings: Mapping[str, Any]) -> tuple[Brand, tuple[str, ...]]:
     for name, fallback in (("primary", standard.primary), ("accent", standard.accent)):
         value = colours.get(name, fallback)
         if not isinstance(value, str) or not _HEX.fullmatch(value):
-            problems.append(f"The brand colour {name} is not of the form #rrggbb; the standard one is used.")
+            problems.append(BAD_COLOURS[name])
             value = fallback
         chosen[name] = value.lower()
     logo = settings.get("logo")
-    if logo is not None and not (isinstance(logo, str) and _LOGO.fullmatch(logo)):
-        problems.append("The brand logo is not a data: URI of a PNG, JPEG or SVG; the name is used instead.")
-        logo = None
+    if logo is not None:
+        try:
+            check_logo(str(logo))
+        except BadLogo:
+            problems.append(BAD_LOGO)
+            logo = None
     footer = str(settings.get("footer") or "")[:_LONGEST_FOOTER]
     return Brand(chosen["primary"], chosen["accent"], logo, footer), tuple(problems)
 
@@ -56,6 +66,17 @@ def palette(brand: Brand) -> Palette:
     primary = _readable(brand.primary)
     on_primary = "#ffffff" if contrast(primary, "#ffffff") >= _TEXT_CONTRAST else "#111111"
     return Palette(primary, _readable(brand.accent), on_primary, mix(primary, "#ffffff", 0.88))
+
+
+def colour_advice(colour: str) -> str:
+    """What becomes of a brand colour on white paper, in a sentence; nothing where it is printed as it is."""
+    printed = _readable(colour)
+    if printed == colour:
+        return ""
+    return (
+        f"{colour} has a contrast of {contrast(colour, '#ffffff'):.1f} to white, and text needs "
+        f"{_TEXT_CONTRAST} (WCAG AA): reports print it darkened, as {printed}."
+    )
 
 
 def contrast(first: str, second: str) -> float:

@@ -79,7 +79,7 @@ def build_document(conn: Connection, request: ReportRequest, report: ReportType)
         document,
         title=text.t(report.title),
         notes=document.notes + settings_print(settings, text),
-        warnings=document.warnings + problems,
+        warnings=document.warnings + tuple(text.t(problem) for problem in problems),
     )
 
 

@@ -6,14 +6,11 @@ what a setting does to a figure (dbt models), and how brands look (reports/).
 
 from __future__ import annotations
 
-import base64
-import mimetypes
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -22,13 +19,13 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from orchestration.errors import MetricpressError
+from orchestration.warehouse.logo import BadLogo, read_logo
 
+#: Characters of a refused value that its error repeats.
+LONGEST_SHOWN = 300
 NONE_WORDS = ("none", "null", "")
 #: Languages reports are written in; a contract test compares them with the catalogues of texts.
 LANGUAGES = ("en", "de")
-LARGEST_LOGO = 500_000
-LOGO_TYPES = ("image/png", "image/jpeg", "image/svg+xml")
-_LOGO = re.compile(r"data:image/(png|jpeg|svg\+xml);base64,[A-Za-z0-9+/=\s]+")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _DOMAIN = re.compile(r"(?=.{3,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 
@@ -130,14 +127,7 @@ def _locale(value: Any) -> str:
 
 def _logo(value: Any) -> str:
     """A data: URI, or the path of an image that becomes one: reports read no files."""
-    text = str(value)
-    if _LOGO.fullmatch(text):
-        return text
-    path = Path(text).expanduser()
-    kind = mimetypes.guess_type(path.name)[0]
-    if kind not in LOGO_TYPES or not path.is_file() or path.stat().st_size > LARGEST_LOGO:
-        raise ValueError
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    return read_logo(str(value))
 
 
 _BRAND = "brand."
@@ -205,8 +195,12 @@ def check_setting(name: str, value: Any) -> Any:
         raise MetricpressError(f"{name} cannot be none", remedy=f"Give {setting.expects}.")
     try:
         return setting.check(value)
-    except ValueError:
-        raise MetricpressError(f'{name} cannot be "{value}"', remedy=f"Give {setting.expects}.") from None
+    except ValueError as error:
+        why = f": {error}" if isinstance(error, BadLogo) else ""
+        shown = str(value) if len(str(value)) <= LONGEST_SHOWN else f"{str(value)[:LONGEST_SHOWN]}…"
+        raise MetricpressError(
+            f'{name} cannot be "{shown}"{why}', remedy=f"Give {setting.expects}."
+        ) from None
 
 
 def read_settings(connection: psycopg.Connection[Any], tenant_id: str) -> dict[str, Any]:

@@ -196,6 +196,21 @@ def test_config_round_trip(metricpress: Any, tmp_path: Path) -> None:
     assert json.loads(metricpress("config", "get", "acme", "--json").stdout) == before
 
 
+def test_a_pale_brand_colour_is_told_to_be_darkened(metricpress: Any, tmp_path: Path) -> None:
+    metricpress("tenants", "add", "acme")
+    pale = metricpress("config", "set", "acme", "brand.colours.primary", "#FFF5B1")
+    assert pale.returncode == 0
+    assert "darkened, as #" in pale.stderr
+    dark = metricpress("config", "set", "acme", "brand.colours.accent", "#000000")
+    assert "darkened" not in dark.stderr
+    refused = metricpress("config", "set", "acme", "brand.colours.accent", "yellow")
+    assert refused.returncode == 2
+    assert "a colour such as" in refused.stderr
+    file = tmp_path / "config.yaml"
+    file.write_text(metricpress("config", "export", "acme").stdout)
+    assert "darkened" in metricpress("config", "import", str(file)).stderr
+
+
 def test_an_import_with_an_error_changes_nothing(metricpress: Any, tmp_path: Path) -> None:
     metricpress("tenants", "add", "acme")
     file = tmp_path / "config.yaml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,12 @@ import pytest
 from orchestration.errors import MetricpressError
 from orchestration.warehouse.metric_targets import check_number, target_from
 from orchestration.warehouse.tenant_settings import SETTINGS, check_setting
+
+#: A PNG of one pixel.
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+PIXEL = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
 
 
 @pytest.mark.parametrize(
@@ -34,7 +41,7 @@ from orchestration.warehouse.tenant_settings import SETTINGS, check_setting
         ("allowed_recipient_domains", "none", None),
         ("clock_stops_at", "2024-03-31T23:00:00-05:00", datetime(2024, 4, 1, 4, tzinfo=UTC)),
         ("brand.colours.primary", "#1F4E79", "#1f4e79"),
-        ("brand.logo", "data:image/png;base64,AAAA", "data:image/png;base64,AAAA"),
+        ("brand.logo", PIXEL, PIXEL),
     ],
 )
 def test_good_values(name: str, value: Any, expected: Any) -> None:
@@ -91,8 +98,66 @@ def test_an_unknown_setting_lists_the_known_ones() -> None:
 
 def test_a_logo_file_becomes_a_data_uri(tmp_path: Path) -> None:
     logo = tmp_path / "logo.png"
-    logo.write_bytes(b"\x89PNG")
-    assert check_setting("brand.logo", str(logo)) == "data:image/png;base64,iVBORw=="
+    logo.write_bytes(PNG)
+    assert check_setting("brand.logo", str(logo)) == PIXEL
+
+
+def png(width: int, height: int) -> bytes:
+    """The first bytes of a PNG of that size."""
+    return PNG[:16] + width.to_bytes(4, "big") + height.to_bytes(4, "big") + PNG[24:]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("logo.gif", b"GIF89a", "does not end in"),
+        ("logo.png", b"GIF89a", "its content is no PNG"),
+        ("logo.jpg", PNG, "its content is no JPEG"),
+        ("logo.png", b"\x89PNG" + b"x" * 500_000, "more than 500,000"),
+        ("logo.png", png(20_000, 20_000), "20,000 by 20,000 pixels"),
+        ("logo.png", png(3000, 50), "60 times as wide as high"),
+        ("logo.png", png(10, 400), "0.025 times as wide as high"),
+        ("logo.png", png(0, 40), "no area"),
+        ("logo.svg", b"<html/>", "no SVG"),
+        ("logo.svg", b"<svg viewBox='0 0 2 1'><script>1</script></svg>", "script"),
+        ("logo.svg", b"<!DOCTYPE svg [<!ENTITY a 'b'>]><svg viewBox='0 0 2 1'/>", "document type"),
+        ("logo.svg", b"<svg viewBox='0 0 2 1'><image href='http://example.org/x.png'/></svg>", "outside"),
+        ("logo.svg", b"<svg viewBox='0 0 2 1'><style>@import 'x.css';</style></svg>", "outside"),
+        ("logo.svg", b"<svg/>", "neither width and height"),
+    ],
+)
+def test_a_logo_that_cannot_be_printed_is_refused_with_the_reason(
+    tmp_path: Path, name: str, content: bytes, why: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(MetricpressError, match=why):
+        check_setting("brand.logo", str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("wide.png", png(800, 40)),
+        ("tall.png", png(40, 200)),
+        (
+            "logo.svg",
+            b"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 300 40'><g/></svg>",
+        ),
+        ("logo.svg", b"<svg width='30mm' height='10mm'><use href='#a'/></svg>"),
+        ("logo.jpg", b"\xff\xd8\xff\xe0\x00\x04ab\xff\xc0\x00\x0b\x08\x00\x28\x00\x50\x01\x01\x11\x00"),
+    ],
+)
+def test_logos_of_many_shapes_are_taken(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert check_setting("brand.logo", str(path)).startswith("data:image/")
+
+
+def test_a_logo_of_fifty_megabytes_is_refused_without_repeating_it() -> None:
+    with pytest.raises(MetricpressError, match="more than 500,000 bytes") as caught:
+        check_setting("brand.logo", "data:image/png;base64," + "A" * 50_000_000)
+    assert len(str(caught.value)) < 500
 
 
 def test_a_target_from_a_file() -> None:

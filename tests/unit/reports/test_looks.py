@@ -8,11 +8,16 @@ from xml.etree import ElementTree
 
 import pytest
 
-from orchestration.reports.brand import contrast, palette, read_brand
+from orchestration.reports.brand import colour_advice, contrast, palette, read_brand
 from orchestration.reports.document import Brand, Chart, Figure, Series
 from orchestration.reports.formats.charts import draw
 from orchestration.reports.formats.scale import cut_scale, nice_scale
 from orchestration.reports.formatting import Formatter
+
+PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJ"
+    "RU5ErkJggg=="
+)
 
 
 def test_contrast_is_that_of_wcag() -> None:
@@ -28,11 +33,25 @@ def test_every_brand_colour_can_be_read_on_white(colour: str) -> None:
     assert contrast(colours.on_primary, colours.primary) >= 4.5
 
 
+@pytest.mark.parametrize(
+    ("colour", "told"),
+    [("#1b3a5c", ""), ("#000000", ""), ("#fff5b1", "contrast of 1.1"), ("#ffffff", "contrast of 1.0")],
+)
+def test_a_colour_that_has_to_be_darkened_is_told_with_what_it_becomes(colour: str, told: str) -> None:
+    advice = colour_advice(colour)
+    assert told in advice
+    assert bool(advice) == bool(told)
+    if told:
+        printed = palette(Brand(colour)).primary
+        assert advice.endswith(f"as {printed}.")
+        assert contrast(printed, "#ffffff") >= 4.5
+
+
 def test_a_brand_that_cannot_be_used_is_told_and_replaced() -> None:
     brand, problems = read_brand({"colours": {"primary": "red; } body {"}, "logo": "file:///etc/passwd"})
     assert (brand.primary, brand.logo) == (Brand().primary, None)
     assert len(problems) == 2
-    good, none = read_brand({"colours": {"primary": "#AA0000"}, "logo": "data:image/png;base64,iVBORw0KGgo="})
+    good, none = read_brand({"colours": {"primary": "#AA0000"}, "logo": PIXEL})
     assert (good.primary, none) == ("#aa0000", ())
 
 
