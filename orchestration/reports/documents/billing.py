@@ -88,7 +88,8 @@ MEASURES = (
     Measure("collected_share", N_("Share collected"),
             N_("Payments / invoices of the month; those of earlier invoices can take it above 100%."),
             (("collected", 1),), "up", "invoiced", N_("nothing was invoiced")),
-    Measure("uncollectible", N_("Uncollectible amount"), N_("Unpaid part of the month's invoices that is given up."),
+    Measure("uncollectible", N_("Uncollectible amount"),
+            N_("Unpaid part of the month's invoices that is given up."),
             (("uncollectible", 1),), "down"),
     Measure("outstanding", N_("Outstanding amount"), N_("Issued and unpaid at the end of the month."),
             (("outstanding", 1),), "down"),
@@ -104,9 +105,7 @@ AGES = (
     ("outstanding_61_to_90_days", N_("61 to 90 days")), ("outstanding_over_90_days", N_("more than 90 days")),
 )  # fmt: skip
 NEVER = N_("{name} has no recorded invoices or payments yet. A report will follow once the first has come.")
-ELSEWHERE = N_(
-    "Nothing was billed or owed in this month. The bills of {name} lie between {first} and {last}."
-)
+ELSEWHERE = N_("Nothing was billed or owed in this month. Bills of {name} lie between {first} and {last}.")
 NEVER_ADDED = N_("Each currency stands by itself, as invoiced and paid: nothing is converted or added up.")
 
 

@@ -34,7 +34,7 @@ from orchestration.reports.document import (
 )
 from orchestration.reports.documents import cohort_words as words
 from orchestration.reports.documents import common
-from orchestration.reports.documents.cohort_grid import LEAST_SIZE, Grid, add_periods, period_of
+from orchestration.reports.documents.cohort_grid import LEAST_SIZE, Average, Grid, add_periods, period_of
 from orchestration.reports.formatting import Formatter
 from orchestration.reports.messages import N_
 from orchestration.reports.periods import Period
@@ -187,8 +187,7 @@ def _standfirst(leaf: Leaf) -> str:
         return ""
     average, figure = leaf.grid.average(index), leaf.average(index)
     people = text.like(Figure("", "", None), average.members)
-    whom = words.REACHED["user" if leaf.subject == "user" else "customer"]
-    said = [text.n(*whom, average.cohorts, people=people)]
+    said = [_known(leaf, average, people)]
     if figure.comparison and figure.comparison.value is not None:
         before = text.like(figure, figure.comparison.value)
         said.append(text.t("A month earlier the share was {before}.", before=before))
@@ -206,6 +205,15 @@ def _standfirst(leaf: Leaf) -> str:
             least=LEAST_SIZE,
         ))  # fmt: skip
     return " ".join(said)
+
+
+def _known(leaf: Leaf, average: Average, people: str) -> str:
+    text, count = leaf.text, average.cohorts
+    if leaf.subject == "user":
+        return text.n("Known from {count} cohort with {people} users.",
+                      "Known from {count} cohorts with {people} users.", count, people=people)  # fmt: skip
+    return text.n("Known from {count} cohort with {people} customers.",
+                  "Known from {count} cohorts with {people} customers.", count, people=people)  # fmt: skip
 
 
 def _cards(leaf: Leaf) -> tuple[Figure, ...]:
@@ -243,7 +251,11 @@ def _heatmap(leaf: Leaf) -> Chart:
     note = [text.t(unit)]
     if grid.left_out:
         day = text.day(leaf.period.end)
-        note.append(text.n(*words.INCOMPLETE, grid.left_out, day=day))
+        note.append(text.n(
+            "{count} cell is left out: not everybody had completed the period by {day}.",
+            "{count} cells are left out: not everybody had completed the period by {day}.",
+            grid.left_out, day=day,
+        ))  # fmt: skip
     alt = text.t("{title}: a row for each of {cohorts} cohorts. Average by period: {curve}.", title=title,
                  cohorts=len(series), curve=curve)  # fmt: skip
     sample = Figure("retention", title, None, "percent", "rate", direction="up")
@@ -301,7 +313,7 @@ def _average_row(leaf: Leaf, index: int) -> Row:
     earlier = Figure(f"average.{index}.previous", "", figure.comparison.value if figure.comparison else None,
                      "percent", "rate", reason=leaf.text.t("no cohort had come that far a month earlier"),
                      source=leaf.source("the same a month earlier", at))  # fmt: skip
-    name = leaf.text.t("First") if index == 0 else leaf.after(index)
+    name = leaf.text.t("In the first period") if index == 0 else leaf.after(index)
     return Row(name, (cohorts, base, kept, figure, earlier))
 
 

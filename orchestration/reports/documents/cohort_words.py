@@ -51,10 +51,6 @@ COUNTED = {
 WEIGHTED = N_(
     "Averages are sums over cohorts: all who stayed, of all who could have. Later periods know fewer cohorts."
 )
-INCOMPLETE = (
-    N_("{count} cell is left out: not everybody in the cohort had completed the period by {day}."),
-    N_("{count} cells are left out: not everybody in the cohort had completed the period by {day}."),
-)
 NO_RATE = N_("the cohort had no MRR to start with, or an exchange rate is missing")
 TOO_YOUNG = N_("No cohort has completed a period after its first yet.")
 BEST = N_("Best: {best} with {best_rate}; weakest: {worst} with {worst_rate} (cohorts of at least {least}).")
@@ -67,14 +63,4 @@ OTHERS = N_(
 ELSEWHERE = N_(
     "No cohort of {name} lies in this report's periods. Its cohorts lie between {first} and {last}."
 )
-REACHED = {
-    "user": (
-        N_("Known from {count} cohort with {people} users."),
-        N_("Known from {count} cohorts with {people} users."),
-    ),
-    "customer": (
-        N_("Known from {count} cohort with {people} customers."),
-        N_("Known from {count} cohorts with {people} customers."),
-    ),
-}
 DRAWN = N_("drawn as far as cohorts with at least {least} people together have come")
