@@ -167,9 +167,16 @@ def _filled(request: ReportRequest, leaf: Leaf, brand: Brand) -> Document:
 
 
 def _reference(leaf: Leaf) -> int | None:
-    """The bucket the opening speaks of: the second milestone, else the first; None: all are too young."""
+    """The bucket the opening speaks of; None while all are too young.
+
+    The second milestone, else the first, where enough people have come that far; else the first there is.
+    """
     first, second, *_ = MILESTONES[leaf.grid.choice.period]
-    return next((index for index in (second, first) if leaf.grid.average(index).rate is not None), None)
+    known = [
+        leaf.grid.average(index) for index in (second, first) if leaf.grid.average(index).rate is not None
+    ]
+    large = [average for average in known if average.members >= LEAST_SIZE]
+    return (large or known[::-1])[0].index if known else None
 
 
 def _headline(leaf: Leaf) -> str:

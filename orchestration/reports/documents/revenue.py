@@ -117,6 +117,8 @@ OWN = {
     name: rows.Metric(name, title, words, formula, _UNITS[form], form, direction, None)
     for name, title, words, formula, form, direction in _OWN
 }
+#: Names in the headline.
+SHORT = {"mrr": N_("Recurring revenue"), "nrr": N_("Net retention")}
 NOTHING_TOLD = {
     "cash_balance": N_("no cash balance is recorded for the month"),
     "monthly_burn": N_("no burn is recorded for the month"),
@@ -250,7 +252,7 @@ def _filled(request: ReportRequest, book: Book, brand: Brand, sections: tuple[Se
     front += prose.moves([figure for figure in news if _weighs(book, figure)], text)
     return common.document(
         request, book.shelf.tenant, book.period, text, brand,
-        headline=prose.sentence([prose.moved(figure, text) for figure in told], text),
+        headline=_headline(told, text),
         standfirst=" ".join(part for part in (*_opening(book), prose.tally(news, book.period, text)) if part),
         front=tuple(front),
         sections=sections,
@@ -258,6 +260,22 @@ def _filled(request: ReportRequest, book: Book, brand: Brand, sections: tuple[Se
         notes=(text.t("Amounts are computed unrounded; rounded, a sum may differ in its last digit."),),
         warnings=_warnings(book),
     )  # fmt: skip
+
+
+def _headline(told: Sequence[Figure], text: Formatter) -> str:
+    """How the two leading figures moved, by names short enough for large type."""
+    named = [
+        replace(figure, label=text.t(SHORT[figure.key])) if figure.key in SHORT else figure for figure in told
+    ]
+    return prose.sentence([prose.moved(figure, text) for figure in named], text)
+
+
+def _tabled(book: Book, columns: Sequence[str]) -> tuple[Figure, ...]:
+    """Figures of a table: with targets there is no room for the months as well."""
+    figures = tuple(book.figure(column) for column in columns)
+    if any(figure.target for figure in figures):
+        return tuple(replace(figure, history=()) for figure in figures)
+    return figures
 
 
 def _weighs(book: Book, figure: Figure) -> bool:
@@ -313,14 +331,14 @@ def _lead(book: Book, columns: Sequence[str]) -> str:
 
 def _part(book: Book, part: Part) -> Section | None:
     """A section of charts and a table; none when none of its figures ever had a value other than 0."""
-    shown = tuple(name for name in part.metrics if _speaking(book, name))
-    if not shown:
+    if not any(_speaking(book, name) for name in part.metrics):
         return None
+    shown = tuple(name for name in part.metrics if _speaking(book, name) or book.value(name) is None)
     title = book.text.t(part.title)
     charts = [chart for name in part.charts if (chart := book.trend(name))]
     if len(charts) == 1:
         charts = [replace(charts[0], wide=True)]
-    figures = tuple(book.figure(name) for name in shown)
+    figures = _tabled(book, shown)
     table = FigureTable(part.key, title, figures, book.period.before(book.text))
     blocks: tuple[Block, ...] = (*((Charts(tuple(charts)),) if charts else ()), table)
     return Section(part.key, title, _lead(book, part.told), blocks)
@@ -333,7 +351,7 @@ def _movements(book: Book, movers: Sequence[query.Mover]) -> Section:
     blocks: list[Block] = []
     if chart := book.trend("mrr", wide=True):
         blocks.append(Charts((chart,)))
-    figures = tuple(book.figure(name) for name in shown)
+    figures = _tabled(book, shown)
     blocks.append(FigureTable("movements", text.t("Movements of MRR"), figures, book.period.before(text)))
     if movers:
         blocks.append(revenue_tables.movers(book, movers))
