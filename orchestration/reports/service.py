@@ -60,7 +60,7 @@ def render(conn: Connection, request: ReportRequest, formats: Sequence[str] = ("
     report = report_type(request.report, request.template_dir)
     _check(request, report, formats)
     document = build_document(conn, request, report)
-    files = {name: _renderer(name)(document, report, request.template_dir) for name in formats}
+    files = {name: renderer(name)(document, report, request.template_dir) for name in formats}
     title = f"{document.title}: {document.branch or document.tenant}, {document.period_words}"
     return RenderedReport(
         title, document, figure_values(document), files, mail.body(document, request.template_dir)
@@ -97,6 +97,7 @@ def _check(request: ReportRequest, report: ReportType, formats: Sequence[str]) -
     check_parameters(report, request.parameters)
 
 
-def _renderer(name: str) -> Renderer:
-    renderer: Renderer = import_module(FORMATS[name]).render
-    return renderer
+def renderer(name: str) -> Renderer:
+    """The function that makes a file of a format, imported now."""
+    made: Renderer = import_module(FORMATS[name]).render
+    return made

@@ -1,0 +1,185 @@
+"""The same numbers in all formats: read back from the finished files of every report there is, and the marts.
+
+Every report that can be asked for is rendered on the built database, with its sample's parameters in English
+and without any in German, and each number of each file is compared with the document. What the JSON says is
+looked up in the marts by the source that stands beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from jsonschema import Draft202012Validator
+
+from orchestration.reports import RenderedReport, ReportRequest, render, templates
+from orchestration.reports.document import Chart, Document, Figure, Number, Series
+from orchestration.reports.periods import newest_whole_period
+from orchestration.reports.service import DOCUMENTS, FORMATS, renderer
+from tests.integration.figures.conftest import Business
+from tests.integration.figures.finished_files import differences
+from tests.unit.reports.machine_document import DOCUMENT, REPORT
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
+
+SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "schemas" / "report.schema.json").read_text())
+#: A report that tells of what was sent is empty where nothing was.
+MAY_BE_EMPTY = {"usage"}
+Reader = psycopg.Connection[Any]
+
+
+def asked(business: Business, name: str, locale: str) -> ReportRequest:
+    """In English by its sample and of the longest period, in German of the shortest, of another tenant."""
+    report = templates.report_type(name, None)
+    sample = json.loads((templates.SHIPPED / name / "sample.json").read_text())
+    tenant = business.tenants[0 if locale == "en" else -1]
+    frequency = report.frequencies[-1 if locale == "en" else 0]
+    clock = business.clocks[tenant]
+    period = newest_whole_period(frequency, clock.complete_date, clock.week_start)
+    parameters = sample.get("parameters", {}) if locale == "en" else {}
+    return ReportRequest(tenant, name, frequency, *period, parameters=parameters, locale=locale)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", templates.available())
+def test_every_format_says_the_same_numbers(business: Business, reader: Reader, name: str) -> None:
+    figures = 0
+    for locale in ("en", "de"):
+        made = render(reader, asked(business, name, locale), list(FORMATS))
+        for format_, data in made.files.items():
+            assert differences(format_, data, made.document) == [], f"{name} as {format_} in {locale}"
+        Draft202012Validator(SCHEMA).validate(json.loads(made.files["json"], parse_float=Decimal))
+        figures += sum(figure.value is not None for figure in made.document.figures())
+        told, silent = looked_up(reader, made)
+        assert all(found == value for _, value, found in told), [
+            one for one in told if one[1] != one[2]
+        ]  # fmt: skip
+        assert not figures or len(told) > len(silent), f"{name}: {len(told)} found, not {silent[:5]}"
+    assert figures or name in MAY_BE_EMPTY
+
+
+def test_all_documents_have_a_report() -> None:
+    assert {templates.report_type(name, None).document for name in templates.available()} <= set(DOCUMENTS)
+
+
+def looked_up(reader: Reader, made: RenderedReport) -> tuple[list[tuple[str, Any, Any]], list[str]]:
+    """Of the figures in the JSON: key, value, and what the mart says; and the keys of sources in words."""
+    found: dict[str, tuple[str, Any, Any]] = {}
+    silent: list[str] = []
+    for figure in figures_of(json.loads(made.files["json"], parse_float=Decimal)):
+        if figure["key"] in found or figure["value"] is None:
+            continue
+        value = at_source(reader, figure["source"]) if figure["source"] else None
+        if value is None:
+            silent.append(figure["key"])
+        else:
+            told, stored = Decimal(figure["value"]), Decimal(value)
+            close = abs(told - stored) <= abs(stored) * Decimal("1e-15")
+            found[figure["key"]] = (figure["key"], told, told if close else stored)
+    return list(found.values()), silent
+
+
+def at_source(reader: Reader, source: dict[str, Any]) -> Number | None:
+    """What `select column from mart where key` gives; None where that is no SQL, or not one row."""
+    where = [f"{name if name.rstrip()[-1] in '<>=' else name + ' ='} %s" for name in source["key"]]
+    query = f"select {source['column']} from {source['mart']} where {' and '.join(where) or 'true'}"
+    try:
+        with reader.transaction():
+            rows = reader.execute(query.encode(), list(source["key"].values())).fetchall()
+    except (psycopg.errors.SyntaxErrorOrAccessRuleViolation, psycopg.errors.DataException):
+        return None
+    return rows[0][0] if len(rows) == 1 else None
+
+
+def figures_of(value: Any) -> Iterator[dict[str, Any]]:
+    """The figures anywhere in a parsed file."""
+    if isinstance(value, dict):
+        if "source" in value and "comparison" in value:
+            yield value
+        for member in value.values():
+            yield from figures_of(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from figures_of(member)
+
+
+def off(figure: Figure) -> Figure:
+    """The figure with another value, just large enough to show in print."""
+    step = {"percent": Decimal("0.001"), "money": Decimal(1), "duration": Decimal(5)}.get(
+        figure.format, Decimal(1)
+    )
+    return replace(figure, value=(figure.value or 0) + step)
+
+
+def changed(block: Any, index: int) -> Any:
+    """The block with one of its numbers wrong."""
+    new: dict[str, Any] = {}
+    match block.kind:
+        case "cards" | "figure_table":
+            figures = list(block.figures)
+            figures[index] = off(figures[index])
+            new = {"figures": tuple(figures)}
+        case "table":
+            rows = list(block.rows)
+            cells = (off(rows[index].cells[0]), *rows[index].cells[1:])
+            rows[index] = replace(rows[index], cells=cells)
+            new = {"rows": tuple(rows)}
+        case "charts":
+            new = {"charts": tuple(wrong_chart(chart) for chart in block.charts)}
+    return replace(block, **new)
+
+
+def wrong_chart(chart: Chart) -> Chart:
+    if chart.kind == "heatmap":
+        series = chart.series[0]
+        wrong = Series(series.label, (Decimal(1), Decimal("0.6")), series.head)
+        return replace(chart, series=(wrong, *chart.series[1:]))
+    return replace(chart, end=off(chart.end)) if chart.end else chart
+
+
+def planted() -> dict[str, Document]:
+    """Documents with one wrong number each."""
+    front, (one, two, three) = DOCUMENT.front, DOCUMENT.sections
+    first, second = one.blocks[0], two.blocks
+
+    def section(index: int, position: int) -> Document:
+        blocks = (*second[:index], changed(second[index], position), *second[index + 1 :])
+        return replace(DOCUMENT, sections=(one, replace(two, blocks=blocks), three))
+
+    return {
+        "card": replace(DOCUMENT, front=(front[0], changed(front[1], 1), *front[2:])),
+        "end of a line": replace(DOCUMENT, front=(*front[:2], changed(front[2], 0), front[3])),
+        "figure table": replace(
+            DOCUMENT, sections=(replace(one, blocks=(changed(first, 1),)), two, three)
+        ),
+        "heatmap": section(0, 0),
+        "cell": section(1, 0),
+        "cell where there is none": section(1, 1),
+        "last row": section(2, 60),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_wrong_number_in_one_format_is_found(format_: str) -> None:
+    draw = renderer(format_)
+    assert differences(format_, draw(DOCUMENT, REPORT, None), DOCUMENT) == []
+    for place, document in planted().items():
+        assert differences(format_, draw(document, REPORT, None), DOCUMENT), place
+
+
+@pytest.mark.parametrize("format_", ["xlsx", "csv", "json"])
+def test_the_last_of_nineteen_digits_is_compared(format_: str) -> None:
+    front: Any = DOCUMENT.front
+    mrr = front[1].figures[0]
+    almost = replace(mrr, value=mrr.value + Decimal("0.000001"))
+    cards = replace(front[1], figures=(almost, *front[1].figures[1:]))
+    document = replace(DOCUMENT, front=(cards, *front[2:]), sections=())
+    whole = replace(document, front=front[1:])
+    draw = renderer(format_)
+    assert differences(format_, draw(whole, REPORT, None), whole) == []
+    assert differences(format_, draw(document, REPORT, None), whole)
