@@ -25,6 +25,7 @@ from orchestration.errors import MetricpressError
 from orchestration.reports.document import Document
 from orchestration.reports.formats import weasyprint_parts
 from orchestration.reports.formats.html import STYLES, page
+from orchestration.reports.formats.pdf_tags import mend
 from orchestration.reports.templates import ReportType, asset
 
 # WeasyPrint and fontTools report every unsupported hint of a font file.
@@ -77,7 +78,7 @@ def render(document: Document, report: ReportType, template_dir: Path | None) ->
     try:
         with _collected_once():
             data: bytes = _page(markup, fetcher, template_dir).write_pdf(
-                stylesheets=sheets, font_config=fonts, pdf_variant="pdf/ua-1"
+                stylesheets=sheets, font_config=fonts, pdf_variant="pdf/ua-1", finisher=mend
             )
     except FatalURLFetchingError as error:
         raise MetricpressError(

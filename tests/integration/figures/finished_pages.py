@@ -28,6 +28,7 @@ from orchestration.reports.formatting import Formatter
 from orchestration.reports.periods import THIS
 
 VOID = {"meta", "br", "img", "link", "hr", "input"}
+DRAWINGS = ("svg", "figure")
 PARAGRAPHS = {"p", "h1", "h2", "h3", "li", "dt", "dd", "figcaption"}
 
 
@@ -47,7 +48,9 @@ class Node:
                 yield from child.find(*tags)
 
     def text(self) -> str:
-        return "".join(child if isinstance(child, str) else child.text() for child in self.children)
+        """What is written in it, without what is written in pictures."""
+        below = (child for child in self.children if isinstance(child, str) or child.tag not in DRAWINGS)
+        return "".join(child if isinstance(child, str) else child.text() for child in below)
 
     def chunks(self) -> Iterator[str]:
         """Texts of paragraphs, headings, list items, in the order of reading; not of tables and drawings."""
@@ -63,7 +66,7 @@ class Node:
                 "figcaption",
             ):
                 yield squash(child.text())
-            elif isinstance(child, Node) and child.tag not in ("table", "svg", "figure"):
+            elif isinstance(child, Node) and child.tag not in ("table", *DRAWINGS):
                 yield from child.chunks()
 
 
@@ -142,7 +145,7 @@ def page_differences(page: Node, document: Document) -> list[str]:
     chunks = list(page.chunks())
     drawings = [
         [squash(words.text()) for words in drawing.find("text")] or [squash(drawing.text())]
-        for drawing in page.find("svg", "figure")
+        for drawing in page.find(*DRAWINGS)
     ]
     found: list[str] = []
     for block in document.front:

@@ -78,7 +78,7 @@ DOCUMENT = Document(
     sections=(
         Section("a", "Rev: [x]/*?\\", "Lead.", (FigureTable("f", "All", (MRR, CALL), "the week before"),)),
         Section("b", "rev  x", "", (Charts((HEATMAP,)), SMALL, people(60))),
-        Section("c", "", "", ()),
+        Section("c", "?*", "", ()),
     ),
     definitions=(Definition("MRR", "What customers pay."),), notes=("A note.",), warnings=("Careful.",),
 )  # fmt: skip
