@@ -148,7 +148,8 @@ def build(conn: rows.Connection, request: ReportRequest, text: Formatter, brand:
     period.check(tenant.week_start)
     made = fill_shelf(conn, tenant, period, text, METRICS, neutral=STILL_GROWING)
     first = min(span.start for span in (period.previous, *_trend_periods(period)))
-    days = query.read_days(conn, tenant.tenant_id, min(first, _month_before(period.start)), period.end)
+    since = _month_before(period.start).replace(day=1)
+    days = query.read_days(conn, tenant.tenant_id, min(first, since), period.end)
     desk = Desk(made, days)
     if all(day.is_silent for day in desk.within(period)):
         extent = query.read_extent(conn, tenant.tenant_id)
