@@ -43,15 +43,20 @@ def headline_size(words: str) -> str:
     return next((name for name, most in HEADLINES if len(words) <= most), HEADLINES[-1][0])
 
 
-def table_density(columns: Sequence[Sequence[str]]) -> str | None:
-    """The widest class in which a table fits; None if none does. `columns`: head and cells of each."""
+def table_density(columns: Sequence[Sequence[str]], *, wraps: bool = True) -> str | None:
+    """The widest class in which a table fits; None if none does. `columns`: head and cells of each.
+
+    `wraps`: whether long cells may take several lines.
+    """
     for name, size, padding in DENSITIES:
-        if _NAMES + sum(_column(column, size) + padding for column in columns) <= WIDE:
+        if _NAMES + sum(_column(column, size, wraps) + padding for column in columns) <= WIDE:
             return name
     return None
 
 
-def column_shares(names: Sequence[str], columns: Sequence[Sequence[str]], density: str | None) -> list[int]:
+def column_shares(
+    names: Sequence[str], columns: Sequence[Sequence[str]], density: str | None, *, wraps: bool = True
+) -> list[int]:
     """Whole percentages of the page for the names of the rows and each further column.
 
     A table whose widths are given is laid out once; where the layout has to find them it measures each cell
@@ -59,7 +64,7 @@ def column_shares(names: Sequence[str], columns: Sequence[Sequence[str]], densit
     """
     fitting = (entry for entry in DENSITIES if entry[0] == density)
     _, size, padding = next(fitting, DENSITIES[-1])
-    wanted = [_column(column, size) + padding for column in columns]
+    wanted = [_column(column, size, wraps) + padding for column in columns]
     figures = sum(wanted)
     longest = max((text_width(name, size) for name in names), default=0.0) + 2
     first = min(max(longest, WIDE * _NAMES_SHARE), max(WIDE - figures, _NAMES))
@@ -68,11 +73,12 @@ def column_shares(names: Sequence[str], columns: Sequence[Sequence[str]], densit
     return [100 - sum(shares), *shares]
 
 
-def _column(words: Sequence[str], size: float) -> float:
+def _column(words: Sequence[str], size: float, wraps: bool) -> float:
     """Points of a column: its longest cell, or the longest word of its head or of a cell that may wrap."""
     head, cells = words[0], words[1:]
-    widest = max((text_width(cell, size) for cell in cells if len(cell) <= LONGEST_CELL), default=0.0)
-    if any(len(cell) > LONGEST_CELL for cell in cells):
+    whole = (cell for cell in cells if not wraps or len(cell) <= LONGEST_CELL)
+    widest = max((text_width(cell, size) for cell in whole), default=0.0)
+    if wraps and any(len(cell) > LONGEST_CELL for cell in cells):
         widest = max(widest, 12 * size * 0.6)
     head_size = min(_HEAD_SIZE, size)
     return max(widest, *(text_width(word, head_size) for word in re.split(r"[\s-]+", head)))

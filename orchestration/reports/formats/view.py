@@ -176,7 +176,7 @@ class _Pen:
         has_targets = any(figure.target for figure in block.figures)
         has_sparks = any(len(figure.history) > 1 for figure in block.figures)
         columns = self.figure_words(block, figures, has_sparks, has_targets)
-        density = table_density(columns)
+        density = table_density(columns, wraps=False)
         reasons = self.reasons(block.figures)
         if density is None:
             figures = [{**f, "text": f["short"], "before": f["before_short"]} for f in figures]
@@ -193,7 +193,7 @@ class _Pen:
             "has_sparks": has_sparks,
             "figures": figures,
             "reasons": reasons,
-            "widths": column_shares([figure["label"] for figure in figures], columns, density),
+            "widths": column_shares([figure["label"] for figure in figures], columns, density, wraps=False),
         }
 
     def figure_words(
