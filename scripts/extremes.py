@@ -36,10 +36,10 @@ class _Column:
     nullable: bool
 
 
-def copy_tenant(connection: Connection, source: str, extreme: Extreme, period: tuple[date, date]) -> str:
+def copy_tenant(connection: Connection, source: str, extreme: Extreme, last: date) -> str:
     """Copy a tenant's rows as `SOURCE-EXTREME`, all in the transaction of the caller; gives the new id.
 
-    `period`: of `one-row`, the days that keep a row.
+    `last`: of `one-row`, the day up to which rows count; the newest of each mart and grain stays.
     """
     target = f"{source}-{extreme}"
     for table, columns in _tables(connection):
@@ -55,7 +55,7 @@ def copy_tenant(connection: Connection, source: str, extreme: Extreme, period: t
                 table=sql.Identifier(table),
                 names=sql.SQL(", ").join(names),
                 values=sql.SQL(", ").join(values),
-                which=_which(table, columns, extreme, source, period),
+                which=_which(table, columns, extreme, source, last),
             )
         )
     return target
@@ -90,7 +90,7 @@ def _value(table: str, column: _Column, extreme: Extreme, target: str) -> sql.Co
         and _may_be_unknown(table, column)
     ):
         return sql.SQL("null")
-    if extreme == "large" and column.type == "numeric" and not column.name.endswith(_RATES):
+    if extreme == "large" and column.type in ("numeric", "bigint") and not column.name.endswith(_RATES):
         return _large(table, column)
     return name
 
@@ -122,18 +122,24 @@ def _large(table: str, column: _Column) -> sql.Composable:
     ).format(name=name)
 
 
-def _which(
-    table: str, columns: list[_Column], extreme: Extreme, source: str, period: tuple[date, date]
-) -> sql.Composable:
+def _which(table: str, columns: list[_Column], extreme: Extreme, source: str, last: date) -> sql.Composable:
     mine = sql.SQL("t.tenant_id = {}").format(sql.Literal(source))
     day = next((c.name for c in columns if c.name in _DAYS and c.type == "date"), None)
     if extreme != "one-row" or day is None:
         return mine
-    within = sql.SQL("{mine} and t.{day} between {first} and {last}").format(
-        mine=mine, day=sql.Identifier(day), first=sql.Literal(period[0]), last=sql.Literal(period[1])
+    peers = sql.SQL("and o.grain = t.grain") if table == "metric_timeseries" else sql.SQL("")
+    newest = sql.SQL(
+        "{mine} and t.{day} = (select max(o.{day}) from marts.{table} as o"
+        " where o.tenant_id = t.tenant_id and o.{day} <= {last} {peers})"
+    ).format(
+        mine=mine,
+        day=sql.Identifier(day),
+        table=sql.Identifier(table),
+        last=sql.Literal(last),
+        peers=peers,
     )
     if table == "metric_timeseries":
-        return within
-    return sql.SQL("t.ctid = (select min(t.ctid) from marts.{table} as t where {within})").format(
-        table=sql.Identifier(table), within=within
+        return newest
+    return sql.SQL("t.ctid = (select min(t.ctid) from marts.{table} as t where {newest})").format(
+        table=sql.Identifier(table), newest=newest
     )

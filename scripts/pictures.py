@@ -36,7 +36,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 DOCUMENT = PROJECT / "docs" / "reports.md"
 FOLDER = PROJECT / "docs" / "images" / "reports"
 #: Pixels across a page, colours in a picture, and bytes that all of them may take.
-WIDTH, COLOURS, LARGEST = 760, 48, 6_000_000
+WIDTH, COLOURS, LARGEST = 760, 128, 6_000_000
 LANGUAGES = {"en": "English", "de": "German"}
 
 
@@ -144,7 +144,7 @@ def _extreme(connection: psycopg.Connection[Any], extreme: Extreme) -> list[str]
         if shot.report not in templates.available():
             continue
         with connection.transaction(force_rollback=True):
-            copy = copy_tenant(connection, shot.tenant, extreme, (shot.first, shot.last))
+            copy = copy_tenant(connection, shot.tenant, extreme, shot.last)
             pages = 1 if extreme == "empty" else EXTREME_PAGES
             changed = replace(shot, tenant=copy, pages=pages)
             paths = take(connection, changed, locale, f"extreme-{extreme}-{shot.report}")

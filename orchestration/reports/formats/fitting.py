@@ -25,8 +25,8 @@ _HEAD_SIZE = 7.2
 _NAMES = 105.0
 #: Words longer than this may take several lines in a cell.
 LONGEST_CELL = 26
-#: Words about as wide as a sparkline, and as an arrow or dot before words.
-SPARK_WORDS, MARK_WORDS = "00000000", "00"
+#: What stands for a sparkline, whose width is the same in each class, and words as wide as an arrow or dot.
+SPARK_WORDS, MARK_WORDS = "\0", "00"
 #: The names of the rows get this part of the page where the figures leave it to them.
 _NAMES_SHARE = 0.3
 
@@ -77,7 +77,7 @@ def _column(words: Sequence[str], size: float, wraps: bool) -> float:
     """Points of a column: its longest cell, or the longest word of its head or of a cell that may wrap."""
     head, cells = words[0], words[1:]
     whole = (cell for cell in cells if not wraps or len(cell) <= LONGEST_CELL)
-    widest = max((text_width(cell, size) for cell in whole), default=0.0)
+    widest = max((_SPARK if cell == SPARK_WORDS else text_width(cell, size) for cell in whole), default=0.0)
     if wraps and any(len(cell) > LONGEST_CELL for cell in cells):
         widest = max(widest, 12 * size * 0.6)
     head_size = min(_HEAD_SIZE, size)

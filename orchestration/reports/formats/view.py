@@ -139,7 +139,7 @@ class _Pen:
         status = target.status if target and target.status else ""
         before = comparison.value if comparison else None
         aim = target.value if target else None
-        short, has_spark = text.figure(figure, True), len(figure.history) > 1
+        short, has_spark = text.figure(figure, True), has_line(figure)
         return {
             "key": figure.key,
             "label": figure.label,
@@ -174,7 +174,7 @@ class _Pen:
     def figure_table(self, block: FigureTable) -> View:
         figures = [self.figure(figure) for figure in block.figures]
         has_targets = any(figure.target for figure in block.figures)
-        has_sparks = any(len(figure.history) > 1 for figure in block.figures)
+        has_sparks = any(has_line(figure) for figure in block.figures)
         columns = self.figure_words(block, figures, has_sparks, has_targets)
         density = table_density(columns, wraps=False)
         reasons = self.reasons(block.figures)
@@ -200,14 +200,15 @@ class _Pen:
         self, block: FigureTable, figures: Sequence[View], has_sparks: bool, has_targets: bool
     ) -> list[list[str]]:
         """The heads and cells of the columns after the names, as the template prints them."""
-        heads = {"text": self.text.t(THIS[self.frequency]), "before": block.comparison_label, "change": ""}
-        heads |= {"target": "", "status_words": ""} if has_targets else {}
+        t = self.text.t
+        heads = {"text": t(THIS[self.frequency]), "before": block.comparison_label, "change": t("Change")}
+        heads |= {"target": t("Target"), "status_words": t("Standing")} if has_targets else {}
         columns = [[head, *(figure[name] for figure in figures)] for name, head in heads.items()]
         marked = [f"{MARK_WORDS}{figure['change']} {figure['verdict']}" for figure in figures]
-        columns[2] = ["", *marked]
+        columns[2][1:] = marked
         if has_targets:
-            columns[4] = ["", *(MARK_WORDS + words for words in columns[4][1:])]
-        return [["", SPARK_WORDS], *columns] if has_sparks else columns
+            columns[4][1:] = [MARK_WORDS + words for words in columns[4][1:]]
+        return [[t("Trend"), SPARK_WORDS], *columns] if has_sparks else columns
 
     def table(self, block: Table) -> View:
         printed, rest = block.rows[:PRINTED_ROWS], block.rows[PRINTED_ROWS:]
@@ -281,6 +282,11 @@ class _Pen:
 
     def _names(self, figures: Sequence[Figure]) -> str:
         return ", ".join(dict.fromkeys(figure.label for figure in figures))
+
+
+def has_line(figure: Figure) -> bool:
+    """Whether there is a past to draw beside a figure: two values that are known."""
+    return sum(value is not None for value in figure.history) > 1
 
 
 def change_words(figure: Figure, text: Formatter) -> str:

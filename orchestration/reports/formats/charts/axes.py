@@ -39,7 +39,9 @@ def grid(canvas: Canvas, scale: Scale, sample: Figure, text: Formatter, right: f
 
 
 def names_of(x: Sequence[date | str], text: Formatter, frequency: str) -> list[str]:
-    """The names along an axis as words."""
+    """The names along an axis as words; a month stands for its first day only where all are first days."""
+    if any(isinstance(name, date) and name.day != 1 for name in x):
+        frequency = "daily"
     return [text.short_date(name, frequency) if isinstance(name, date) else name for name in x]
 
 
