@@ -56,8 +56,8 @@ def table_density(columns: Sequence[Sequence[str]], *, wraps: bool = True) -> st
 
 def column_shares(
     names: Sequence[str], columns: Sequence[Sequence[str]], density: str | None, *, wraps: bool = True
-) -> list[int]:
-    """Whole percentages of the page for the names of the rows and each further column.
+) -> list[float]:
+    """Percentages of the page, to a tenth, for the names of the rows and each further column.
 
     A table whose widths are given is laid out once; where the layout has to find them it measures each cell
     three times, a fifth of the time of a document.
@@ -69,8 +69,8 @@ def column_shares(
     longest = max((text_width(name, size) for name in names), default=0.0) + 2
     first = min(max(longest, WIDE * _NAMES_SHARE), max(WIDE - figures, _NAMES))
     stretch = (WIDE - first) / figures if figures else 0.0
-    shares = [int(100 * wide * stretch / WIDE) for wide in wanted]
-    return [100 - sum(shares), *shares]
+    shares = [int(1000 * wide * stretch / WIDE) / 10 for wide in wanted]
+    return [round(100 - sum(shares), 1), *shares]
 
 
 def _column(words: Sequence[str], size: float, wraps: bool) -> float:
