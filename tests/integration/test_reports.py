@@ -363,7 +363,7 @@ def test_the_brand_is_printed_and_its_faults_are_told(marts: Connection, report:
     text = text_of(got.files["pdf"])
     assert text.count("Harbour GmbH, <Kiel>") == len(re.findall(r"\b\d ?/ ?\d\b", text))
     assert "The brand colour accent is not of the form #rrggbb" in text
-    assert "use a gross margin of 0.8" in text
+    assert "use a gross margin of 80.0%" in text
     assert "#ffee00" not in got.html_body
     with pikepdf.open(io.BytesIO(got.files["pdf"])) as pdf:
         assert len(pdf.pages[0].images) == 1

@@ -240,7 +240,7 @@ def document(
     warnings: tuple[str, ...] = (),
 ) -> Document:
     """A document of one tenant and period; the title is the report's and is set by the service."""
-    return Document(
+    made = Document(
         report=request.report,
         title=request.report,
         frequency=period.frequency,
@@ -258,10 +258,11 @@ def document(
         front=front,
         sections=sections,
         definitions=definitions,
-        notes=small_print(tenant, period, text, bool(empty)) + notes,
         empty=empty,
         warnings=warnings,
     )  # fmt: skip
+    has_money = any(figure.format == "money" for figure in made.figures())
+    return replace(made, notes=small_print(tenant, period, text, bool(empty), has_money) + notes)
 
 
 def _no_headline(period: Period, text: Formatter, empty: str) -> str:

@@ -131,8 +131,10 @@ def tally(figures: Iterable[Figure], period: Period, text: Formatter) -> str:
     return text.t("Against {before}, {tally}.", before=period.before(text), tally=text.listed(said))
 
 
-def small_print(tenant: Tenant, period: Period, text: Formatter, empty: bool) -> tuple[str, ...]:
-    """Notes that stand under every report."""
+def small_print(
+    tenant: Tenant, period: Period, text: Formatter, empty: bool, has_money: bool = True
+) -> tuple[str, ...]:
+    """Notes that stand under every report; `has_money`: whether it shows an amount."""
     before = period.previous
     ended = period.end <= tenant.complete_date
     week = text.weekday(1 if tenant.week_start == "monday" else 7)
@@ -152,7 +154,7 @@ def small_print(tenant: Tenant, period: Period, text: Formatter, empty: bool) ->
         text.t(
             "Money is in {currency}. Amounts on cards are rounded; tables give them to the minor unit.",
             currency=tenant.currency,
-        ),
+        ) if has_money else "",
     )  # fmt: skip
     return tuple(note for note in notes[: 1 if empty else None] if note)
 
@@ -161,7 +163,7 @@ def small_print(tenant: Tenant, period: Period, text: Formatter, empty: bool) ->
 _SETTINGS = (
     ("gross_margin", Decimal(1), N_("lifetime value and payback use a gross margin of {value}")),
     ("past_due_days", None, N_("a subscription past due counts as churned after {value} days")),
-    ("churn_on", "end", N_("churn counts at the {value} to cancel")),
+    ("churn_on", "end", N_("churn counts when a customer asks to cancel")),
     ("mau_window_days", 30, N_("monthly active users look back {value} days")),
     (
         "activation_events",
@@ -171,10 +173,17 @@ _SETTINGS = (
 )
 
 
+def _setting(name: str, value: Any, text: Formatter) -> str:
+    """A setting as a reader knows it; names of events are data and stay as they are."""
+    if isinstance(value, Decimal):
+        return text.figure(Figure(name, "", value, "percent", "rate"))
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
 def settings_print(settings: Mapping[str, Any], text: Formatter) -> tuple[str, ...]:
     """One line naming the tenant's settings that change a figure; none when all are at their defaults."""
     said = [
-        text.t(words, value=", ".join(value) if isinstance(value, list) else value)
+        text.t(words, value=_setting(name, value, text))
         for name, standard, words in _SETTINGS
         if settings and (value := settings[name]) != standard
     ]
