@@ -116,5 +116,5 @@ def test_settings_are_named_only_where_they_differ() -> None:
     assert prose.settings_print(standard, EN) == ()
     assert prose.settings_print({}, EN) == ()
     (line,) = prose.settings_print(standard | {"gross_margin": Decimal("0.8"), "mau_window_days": 28}, EN)
-    assert "0.8" in line
+    assert "80.0%" in line
     assert "28 days" in line
