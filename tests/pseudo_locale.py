@@ -1,18 +1,21 @@
 """A language made on the fly: every text of reports in Greek letters, so that what is not translated shows.
 
-Belongs here: the language and the walk over what a reader sees. Numbers, dates and units come from the locale
-el, in Greek letters too: a Latin letter is a text that no catalogue was asked for, or data.
+Belongs here: the language, and what a reader sees of a finished report. Numbers, dates and units come from
+the locale el, in Greek letters too: a Latin letter is a text that no catalogue was asked for, or data.
 """
 
 from __future__ import annotations
 
+import html
+import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator
 
+import openpyxl
 import pytest
 
-from orchestration.reports import formatting, messages, templates
+from orchestration.delivery.rendering import summary_of, text_body
+from orchestration.reports import RenderedReport, formatting, messages, templates
 
 LOCALE = "el"
 _LETTERS = str.maketrans(
@@ -56,14 +59,31 @@ def latin_words(text: str, data: frozenset[str]) -> list[str]:
     return found
 
 
-def strings(view: Any, skipped: frozenset[str]) -> Iterator[str]:
-    """Every text of plain data but those under keys that no reader sees."""
-    if isinstance(view, str):
-        yield view
-    elif isinstance(view, Mapping):
-        for key, value in view.items():
-            if key not in skipped:
-                yield from strings(value, skipped)
-    elif isinstance(view, Sequence):
-        for value in view:
-            yield from strings(value, skipped)
+def visible(page: str) -> str:
+    """What a reader of a page sees or is read to: its text, and the attributes that hold text."""
+    page = re.sub(r"<style>.*?</style>|<!--.*?-->", "", page, flags=re.DOTALL)
+    spoken = re.findall(r'\b(?:alt|aria-label|title)="([^"]*)"', page)
+    described = re.findall(r'<meta name="description" content="([^"]*)"', page)
+    return html.unescape(" | ".join([re.sub(r"<[^>]*>", " | ", page), *spoken, *described]))
+
+
+def cells(workbook: bytes) -> str:
+    """All texts of a workbook but those of the sheet that tells sources, in the words of the marts."""
+    sources = Greek(LOCALE, {}, {}, lambda count: 0).get("Sources")
+    book = openpyxl.load_workbook(io.BytesIO(workbook))
+    found = [str(sheet.title) for sheet in book]
+    for sheet in book:
+        if sheet.title != sources:
+            found += [cell.value for row in sheet.iter_rows() for cell in row if isinstance(cell.value, str)]
+    return " | ".join(found)
+
+
+def parts(report: RenderedReport) -> Iterator[tuple[str, str]]:
+    """Where a reader meets a report rendered as html and xlsx, and what stands there."""
+    said = summary_of(report)
+    highlights = [text for one in said.highlights for text in (one.label, one.value, one.change, one.status)]
+    yield "page", visible(report.files["html"].decode())
+    yield "mail", visible(report.html_body)
+    yield "text", text_body(report)
+    yield "Slack", " | ".join([said.title, said.period, said.as_of, said.against, *said.lines, *highlights])
+    yield "workbook", cells(report.files["xlsx"])
