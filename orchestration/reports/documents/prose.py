@@ -6,6 +6,7 @@ come about (common.py), the sentences a letter opens with (reports/insights), nu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -20,10 +21,15 @@ from orchestration.reports.periods import Period
 _SMALL_COUNT = 20
 
 
+#: `Aktive Nutzer`, `Offener Betrag`: an ending before a noun; `Monatlich wiederkehrender Umsatz`: an adverb.
+_GERMAN_ADJECTIVE = re.compile(r"\w+(e|er|es|en) [A-ZÄÖÜ]|\w+lich ")
+
+
 def phrase(title: str, text: Formatter) -> str:
-    """A title inside a sentence: in English its first letter small unless it begins an abbreviation."""
+    """A title inside a sentence: its first letter small unless it begins an abbreviation or a German noun."""
     words = title.replace("_", " ").strip()
-    if text.language != "en" or len(words) < 2 or not words[1].islower():
+    begins_small = len(words) > 1 and words[1].islower()
+    if not begins_small or (text.language == "de" and not _GERMAN_ADJECTIVE.match(words)):
         return words
     return words[0].lower() + words[1:]
 

@@ -13,6 +13,7 @@ from itertools import groupby
 
 from orchestration.reports.data.insights import Share
 from orchestration.reports.document import Figure, Insight, Source
+from orchestration.reports.documents.lead_words import source_word
 from orchestration.reports.documents.prose import phrase, sentence
 from orchestration.reports.formatting import Formatter
 from orchestration.reports.insights.case import SERIES, Case, rows_of
@@ -29,6 +30,7 @@ _ROUNDING = Decimal("0.0001")
 
 _WHERE = {"branch": N_("the branch {value}"), "plan": N_("the plan {value}"),
           "source": N_("the source {value}"), "user_type": N_("users of type {value}")}  # fmt: skip
+_USER_TYPES = {"supplier": N_("supplier"), "couple": N_("couple")}
 _TOLD = {
     (True, True): N_("{where} made {share} of the rise in {name}: {now} after {before}"),
     (False, True): N_("{where} made {share} of the fall in {name}: {now} after {before}"),
@@ -111,13 +113,22 @@ def _insight(case: Case, share: Decimal, part: _Part, text: Formatter) -> Insigh
     is_part = share <= 1
     told = text.t(
         _TOLD[case.change > 0, is_part],
-        where=text.t(_WHERE[part.dimension], value=part.name),
+        where=text.t(_WHERE[part.dimension], value=_said(part, text)),
         share=text.figure(made),
         name=phrase(case.figure.label, text),
         now=text.figure(ends[0], True),
         before=text.figure(ends[1], True),
     )
     return Insight("driver", sentence([told], text), tuple([made, *ends] if is_part else ends))
+
+
+def _said(part: _Part, text: Formatter) -> str:
+    """The value as readers know it: known sources and types of users in their language, the rest as it is."""
+    if part.dimension == "source":
+        return source_word(part.value, text)
+    if part.dimension == "user_type" and part.value in _USER_TYPES:
+        return text.t(_USER_TYPES[part.value])
+    return part.name
 
 
 def quoted(value: str) -> str:

@@ -118,3 +118,15 @@ def test_settings_are_named_only_where_they_differ() -> None:
     (line,) = prose.settings_print(standard | {"gross_margin": Decimal("0.8"), "mau_window_days": 28}, EN)
     assert "80.0%" in line
     assert "28 days" in line
+
+
+def test_titles_inside_a_german_sentence() -> None:
+    """Adjectives and adverbs are small there; nouns and abbreviations are not."""
+    german = Formatter.of("de")
+    small = ("Aktive Nutzer", "Offener Rechnungsbetrag", "Monatlich wiederkehrender Umsatz (MRR)")
+    as_they_are = ("MRR-Wachstum", "Anrufe je Lead", "Kosten der Kundengewinnung (CAC)", "Neukunden",
+                   "Sitzungen", "Erfolgsquote der Anrufe", "API-Anfragen", "Quick Ratio")  # fmt: skip
+    for title in small:
+        assert prose.phrase(title, german) == title[0].lower() + title[1:]
+    for title in as_they_are:
+        assert prose.phrase(title, german) == title
