@@ -300,6 +300,11 @@ def change_words(figure: Figure, text: Formatter) -> str:
     return text.t(_MOVEMENTS[comparison.movement], change=change)
 
 
+def figure_view(document: Document, figure: Figure) -> View:
+    """One figure of a document, as every block shows it."""
+    return _Pen(Formatter.of(document.locale), document.frequency, palette(document.brand)).figure(figure)
+
+
 def cards_of(view: Mapping[str, Any]) -> list[View]:
     """The figures on the cards of the front page."""
     return [figure for block in view["front"] if block["kind"] == "cards" for figure in block["figures"]]
