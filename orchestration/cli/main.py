@@ -40,6 +40,7 @@ COMMANDS = {
     "explain": ("orchestration.cli.explain", "Show what a figure is made of, down to the raw rows."),
     "quality": ("orchestration.cli.quality", "Tell which rows count, and which rule leaves out how many."),
     "subscriptions": ("orchestration.cli.subscriptions", "Order reports: add, edit, explain, keep in YAML."),
+    "templates": ("orchestration.cli.templates", "Reports in a tenant's own form, kept in versions."),
     "suppressions": (
         "orchestration.cli.suppressions",
         "Say who may not be written to; unsubscribe.",

@@ -36,6 +36,9 @@ Formats = Annotated[
     str | None,
     typer.Option("--format", metavar="FORMATS", help="pdf,html,xlsx,csv,json; preview: also csv-raw"),
 ]
+Template = Annotated[
+    str | None, typer.Option(metavar="NAME", help="An own template, instead of the report's.")
+]
 Locale = Annotated[str | None, typer.Option(help="en, en_GB, de, de_AT ...; default: the tenant's.")]
 
 
@@ -64,6 +67,7 @@ def send(
     param: Param = None,
     formats: Formats = None,
     locale: Locale = None,
+    template: Template = None,
     as_json: AsJson = False,
 ) -> None:
     """Send one report now: a subscription's, one of any tenant and days, or an existing one to someone else.
@@ -78,6 +82,7 @@ def send(
         subscription=key, tenant=tenant, report=report, frequency=frequency, on=_day(on), period=period,
         first=_day(first), last=_day(last), days=days, branch=branch, parameters=_parameters(param),
         formats=_split(formats), locale=locale, recipients=recipients or None, method=method,
+        template=template,
     )  # fmt: skip
     delivery = _delivery_named(settings, key, tenant)
     if delivery is None:
@@ -116,6 +121,7 @@ def preview(
     param: Param = None,
     formats: Formats = None,
     locale: Locale = None,
+    template: Template = None,
     as_json: AsJson = False,
 ) -> None:
     """Render one report into a folder, of a subscription or of any tenant; nothing is sent or recorded."""
@@ -126,7 +132,7 @@ def preview(
     asked = OnDemand(
         subscription=key, tenant=tenant, report=report, frequency=frequency, on=_day(on), period=period,
         first=_day(first), last=_day(to), days=days, branch=branch, parameters=_parameters(param),
-        formats=_split(formats), locale=locale,
+        formats=_split(formats), locale=locale, template=template,
     )  # fmt: skip
     with progress(f"rendering {key or report or ''}"):
         _, paths = render_preview(Settings.from_env(), asked, folder)

@@ -32,6 +32,7 @@ Days = typer.Option(metavar="DAYS", help="mon,wed or weekdays; monthly: 1,15,31.
 Timezone = typer.Option(help="IANA name; default the tenant's.")
 StartsOn = typer.Option(metavar="DATE", help="No report before it; default today.")
 Branch = typer.Option(help="Only this branch.")
+Template = typer.Option(metavar="NAME", help="An own template; default the report's own look.")
 Param = typer.Option(metavar="NAME=VALUE", help="Of the report.")
 Formats = typer.Option("--format", metavar="FORMATS", help="pdf,html,xlsx,csv,json")
 Method = typer.Option(help="email, slack, webhook or file.")
@@ -60,6 +61,7 @@ def add(
     starts_on: Annotated[str | None, StartsOn] = None,
     branch: Annotated[str | None, Branch] = None,
     param: Annotated[list[str] | None, Param] = None,
+    template: Annotated[str | None, Template] = None,
     formats: Annotated[str, Formats] = "pdf",
     method: Annotated[str, Method] = "email",
     locale: Annotated[str | None, Locale] = None,
@@ -85,6 +87,7 @@ def add(
         starts_on=_date_from(starts_on, "--starts-on") if starts_on else None,
         branch_id=branch,
         parameters=dict(parameter_from(text) for text in param or ()),
+        template=template,
         formats=_split(formats),
         delivery_method=method,
         locale=locale,
@@ -124,6 +127,7 @@ def edit(
     branch: Annotated[str | None, Branch] = None,
     param: Annotated[list[str] | None, Param] = None,
     unset: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Take a parameter away.")] = None,
+    template: Annotated[str | None, Template] = None,
     formats: Annotated[str | None, Formats] = None,
     method: Annotated[str | None, Method] = None,
     locale: Annotated[str | None, Locale] = None,
@@ -159,6 +163,7 @@ def edit(
         branch_id=branch,
         locale=locale,
         owner=owner,
+        template=template,
     )
     settings = Settings.from_env()
     with _connection(settings) as conn:
@@ -280,7 +285,9 @@ def _connection(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
 
 def _changes(**given: Any) -> dict[str, Any]:
     """The fields that were given; `none` takes the value of one away that may have none."""
-    optional = ("timezone", "holiday_calendar", "holiday_rule", "branch_id", "locale", "owner")
+    optional = (
+        "timezone", "holiday_calendar", "holiday_rule", "branch_id", "locale", "owner", "template",
+    )  # fmt: skip
     return {
         field: None if field in optional and value == "none" else value
         for field, value in given.items()

@@ -73,6 +73,7 @@ class Promise:
     parameters: dict[str, Any]
     formats: list[str]
     locale: str
+    template_id: UUID | None
     needs_rendering: bool
 
     @property
@@ -142,7 +143,8 @@ def promises(
                 o.due_at, {GIVE_UP_AT} as give_up_at, s.max_lateness, s.when_incomplete, o.is_late, o.reason,
                 coalesce(o.branch_id, s.branch_id) as branch_id,
                 coalesce(o.parameters, s.parameters) as parameters, coalesce(o.formats, s.formats) as formats,
-                coalesce(o.locale, s.locale, c.locale, 'en') as locale, d.needs_rendering
+                coalesce(o.locale, s.locale, c.locale, 'en') as locale,
+                coalesce(o.template_id, s.template_id) as template_id, d.needs_rendering
             from reporting.report_occurrences as o
             join reporting.report_subscriptions as s using (tenant_id, subscription_id)
             left join raw.tenants as t using (tenant_id)

@@ -26,6 +26,8 @@ from orchestration.reports import RenderedReport, ReportRequest, render
 from orchestration.reports.document import Cards, Document, Figure
 from orchestration.reports.formats.view import STATUS_WORDS, change_words
 from orchestration.reports.formatting import Formatter
+from orchestration.reports.own import store
+from orchestration.reports.own.template import Limits, OwnTemplate
 from orchestration.reports.request import Frequency
 from orchestration.reports.templates import folders
 from orchestration.settings import Settings
@@ -59,7 +61,14 @@ class Content:
     summary: Summary | None = None
 
 
-def request_of(promise: Promise, settings: Settings) -> ReportRequest:
+def template_of(conn: Connection, promise: Promise) -> OwnTemplate | None:
+    """The own or public template the promise is rendered with, as it stands now; None for the report's own
+    look.
+    """
+    return store.usable(conn, promise.template_id, promise.tenant_id) if promise.template_id else None
+
+
+def request_of(promise: Promise, settings: Settings, template: OwnTemplate | None = None) -> ReportRequest:
     """What the renderer is asked for."""
     return ReportRequest(
         tenant_id=promise.tenant_id,
@@ -71,6 +80,8 @@ def request_of(promise: Promise, settings: Settings) -> ReportRequest:
         parameters=promise.parameters,
         locale=promise.locale,
         template_dir=settings.template_dir,
+        template=template,
+        limits=Limits(settings.template_seconds, settings.template_megabytes),
     )
 
 
@@ -84,8 +95,12 @@ def render_key(promise: Promise, data_version: str, template_version: str) -> st
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def template_version(settings: Settings, report: str) -> str:
-    """Digest of everything a report's look is made of: its own templates and the shared ones."""
+def template_version(settings: Settings, report: str, template: OwnTemplate | None = None) -> str:
+    """Digest of everything a report's look is made of: its templates and the shared ones; after id@version of
+    the own template where there is one.
+    """
+    if template is not None:
+        return f"{template.stamp} {template_version(settings, report)}"
     digest = hashlib.sha256()
     for folder in folders(settings.template_dir):
         for path in sorted(_template_files(folder, report)):
@@ -94,10 +109,15 @@ def template_version(settings: Settings, report: str) -> str:
 
 
 def render_and_keep(
-    conn: Connection, promise: Promise, settings: Settings, data_version: str, look: str
+    conn: Connection,
+    promise: Promise,
+    settings: Settings,
+    data_version: str,
+    look: str,
+    template: OwnTemplate | None = None,
 ) -> Rendition:
     """Render with `conn` (a snapshot of the marts), keep files and figures. OSError when it cannot write."""
-    report = render(conn, request_of(promise, settings), promise.formats)
+    report = render(conn, request_of(promise, settings, template), promise.formats)
     key = render_key(promise, data_version, look)
     files = keep(report, promise, settings.output_dir, key)
     return Rendition(key, figures_json(report.figures), data_version, look, files)

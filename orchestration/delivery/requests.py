@@ -25,6 +25,8 @@ from orchestration.delivery.subscription_checks import checked
 from orchestration.delivery.subscriptions import Subscription, Tenant, schedule_of, tenant_of
 from orchestration.errors import MetricpressError
 from orchestration.reports import ReportRequest
+from orchestration.reports.own import store
+from orchestration.reports.own.template import Limits, OwnTemplate
 from orchestration.reports.periods import newest_whole_period, whole_period
 from orchestration.reports.templates import check_frequency, report_type
 from orchestration.settings import Settings
@@ -40,9 +42,10 @@ _WRITE = """
     with asked as (
         insert into reporting.report_occurrences (tenant_id, occurrence_id, subscription_id, local_date,
             report_period_start, report_period_end, due_at, give_up_at, origin, period_kind, parameters,
-            formats, branch_id, locale)
+            formats, branch_id, locale, template_id)
         values (%(tenant)s, %(key)s, %(subscription)s, %(local_date)s, %(start)s, %(end)s, %(now)s,
-            %(give_up)s, 'on_demand', %(kind)s, %(parameters)s, %(formats)s, %(branch)s, %(locale)s)
+            %(give_up)s, 'on_demand', %(kind)s, %(parameters)s, %(formats)s, %(branch)s, %(locale)s,
+            %(template)s)
         returning tenant_id, occurrence_id
     )
     insert into reporting.report_deliveries (tenant_id, occurrence_id, channel, recipient, requested_by)
@@ -76,6 +79,7 @@ class OnDemand:
     locale: str | None = None
     recipients: Sequence[str] | None = None
     method: str | None = None
+    template: str | None = None
 
 
 @dataclass(frozen=True)
@@ -113,12 +117,22 @@ def send(
 
 
 def preview(
-    settings: Settings, asked: OnDemand, folder: Path, now: datetime | None = None
+    settings: Settings,
+    asked: OnDemand,
+    folder: Path,
+    now: datetime | None = None,
+    *,
+    template: OwnTemplate | None = None,
 ) -> tuple[Order, list[Path]]:
-    """Render the report into a folder, and the mail's text beside it; nothing is recorded or sent."""
+    """Render the report into a folder, and the mail's text beside it; nothing is recorded or sent.
+
+    `template`: this one, which need not be stored, instead of the one that `asked` or its subscription names.
+    """
     with connect(settings, "pipeline", application_name="metricpress deliver preview") as conn:
         order = make_out(conn, asked, now or datetime.now(UTC), settings.template_dir)
-    wanted = order.subscription
+        wanted = order.subscription
+        if template is None and wanted.template is not None:
+            template = store.find(conn, wanted.template, wanted.tenant_id)
     request = ReportRequest(
         tenant_id=wanted.tenant_id,
         report=wanted.report,
@@ -129,6 +143,8 @@ def preview(
         parameters=wanted.parameters,
         locale=wanted.locale or order.tenant.locale,
         template_dir=settings.template_dir,
+        template=template,
+        limits=Limits(settings.template_seconds, settings.template_megabytes),
     )
     return order, service.preview(settings, request, wanted.formats, folder)
 
@@ -178,6 +194,7 @@ def submit(conn: Connection, order: Order, now: datetime, key: UUID) -> UUID:
                 "formats": list(wanted.formats),
                 "branch": wanted.branch_id,
                 "locale": wanted.locale,
+                "template": wanted.template_id,
                 "channel": wanted.delivery_method,
                 "recipients": list(wanted.recipients),
             },
@@ -202,6 +219,7 @@ def _overridden(subscription: Subscription, asked: OnDemand) -> Subscription:
         parameters={**subscription.parameters, **(asked.parameters or {})},
         formats=asked.formats or subscription.formats,
         locale=asked.locale or subscription.locale,
+        template=asked.template or subscription.template,
         recipients=asked.recipients or subscription.recipients,
         delivery_method=asked.method or subscription.delivery_method,
     )
@@ -221,6 +239,7 @@ def _unsubscribed(asked: OnDemand, template_dir: Path | None) -> Subscription:
         parameters=asked.parameters or {},
         formats=asked.formats or ("pdf",),
         locale=asked.locale,
+        template=asked.template,
         recipients=asked.recipients or (),
         delivery_method=asked.method or "email",
     )

@@ -176,7 +176,7 @@ class _Dispatch:
         self.marts: Connection | None = None
         self.judged: dict[tuple[str, date], Readiness] = {}
         self.waiting: list[tuple[Promise, str]] = []
-        self.looks: dict[str, str] = {}
+        self.looks: dict[tuple[str, str], str] = {}
 
     def all(self, promises: Sequence[Promise], progress: Progress | None) -> None:
         """Bring every occurrence as far as it goes now."""
@@ -256,9 +256,11 @@ class _Dispatch:
 
     def _report(self, marts: Connection, promise: Promise, ready: Readiness) -> None:
         assert ready.data_version is not None
-        if promise.report not in self.looks:
-            self.looks[promise.report] = rendering.template_version(self.settings, promise.report)
-        look = self.looks[promise.report]
+        template = rendering.template_of(marts, promise)
+        named = (promise.report, template.stamp if template else "")
+        if named not in self.looks:
+            self.looks[named] = rendering.template_version(self.settings, promise.report, template)
+        look = self.looks[named]
         key = rendering.render_key(promise, ready.data_version, look)
         with self.book.rendering_alone(key):
             kept = self.book.kept_rendition(promise.tenant_id, key)
@@ -266,7 +268,9 @@ class _Dispatch:
                 self.book.rendered(promise, kept, None)
                 return
             began = time.monotonic()
-            made = rendering.render_and_keep(marts, promise, self.settings, ready.data_version, look)
+            made = rendering.render_and_keep(
+                marts, promise, self.settings, ready.data_version, look, template
+            )
             self.book.rendered(promise, made, round(time.monotonic() - began, 3))
 
     @contextmanager

@@ -44,7 +44,7 @@ CALENDAR_FIELDS = frozenset(
     }
 )  # fmt: skip
 #: Set by the program, or what a subscription is known by.
-NOT_ORDERED = ("tenant_id", "subscription_id", "open_from")
+NOT_ORDERED = ("tenant_id", "subscription_id", "open_from", "template_id")
 
 
 @dataclass(frozen=True)

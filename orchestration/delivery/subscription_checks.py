@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from orchestration.delivery.calendar import FREQUENCIES, HOLIDAY_RULES, parse_delivery_days
@@ -21,6 +22,7 @@ from orchestration.errors import MetricpressError
 
 if TYPE_CHECKING:
     from orchestration.delivery.subscriptions import Subscription, Tenant
+    from orchestration.reports.own.template import OwnTemplate
 
 MISFIRE_POLICIES = ("catch_up", "skip")
 WHEN_INCOMPLETE = ("notice", "hold")
@@ -43,22 +45,7 @@ def checked(
     private_hosts: Sequence[str] = (),
 ) -> Subscription:
     """The subscription in its stored form; raises FieldError naming the value and what is allowed."""
-    # Half a second of imports that listing and explaining do without.
-    from orchestration.reports.service import SENT_FORMATS
-    from orchestration.reports.templates import check_parameters, report_type
-
-    with _about("report"):
-        report = report_type(subscription.report, template_dir)
-    with _about("frequency"):
-        one_of("frequency", subscription.frequency, FREQUENCIES)
-        one_of(f"frequency of report {report.name}", subscription.frequency, report.frequencies)
-    with _about("parameters"):
-        check_parameters(report, subscription.parameters)
-    with _about("formats"):
-        if not subscription.formats:
-            raise MetricpressError("a subscription needs a format", remedy="Give --format pdf.")
-        for chosen in subscription.formats:
-            one_of("format", chosen, SENT_FORMATS)
+    template = _checked_report(subscription, tenant, template_dir)
     with _about("name"):
         if not subscription.name.strip():
             raise MetricpressError("a subscription needs a name", remedy="Give --name.")
@@ -80,6 +67,58 @@ def checked(
         delivery_days=days,
         formats=tuple(dict.fromkeys(subscription.formats)),
         recipients=recipients,
+        template_id=template.template_id if template is not None else None,
+    )
+
+
+def _checked_report(
+    subscription: Subscription, tenant: Tenant, template_dir: Path | None
+) -> OwnTemplate | None:
+    """Report, template, parameters and formats that go together; returns the template, if one is named."""
+    # Half a second of imports that listing and explaining do without.
+    from orchestration.reports.own.parameters import check_all, check_use
+    from orchestration.reports.service import SENT_FORMATS
+    from orchestration.reports.templates import check_parameters, report_type
+
+    with _about("report"):
+        report = report_type(subscription.report, template_dir)
+    with _about("frequency"):
+        one_of("frequency", subscription.frequency, FREQUENCIES)
+        one_of(f"frequency of report {report.name}", subscription.frequency, report.frequencies)
+    with _about("template"):
+        template = _template(subscription, tenant)
+        if template is not None:
+            check_use(template, report, ())
+    with _about("parameters"):
+        if template is None:
+            check_parameters(report, subscription.parameters)
+        else:
+            check_all(template, report, subscription.parameters)
+    with _about("formats"):
+        if not subscription.formats:
+            raise MetricpressError("a subscription needs a format", remedy="Give --format pdf.")
+        for chosen in subscription.formats:
+            one_of("format", chosen, SENT_FORMATS)
+        if template is not None:
+            check_use(template, report, subscription.formats)
+    return template
+
+
+def _template(subscription: Subscription, tenant: Tenant) -> OwnTemplate | None:
+    """The template that is named, as far as a subscription has to fit it."""
+    from orchestration.reports.own.template import OwnTemplate
+
+    if subscription.template is None:
+        return None
+    one_of(f"template of tenant {tenant.tenant_id}", subscription.template, tenant.templates)
+    row = tenant.templates[subscription.template]
+    return OwnTemplate(
+        subscription.template,
+        row["report_type"],
+        "",
+        parameters_schema=row["parameters_schema"],
+        output_formats=tuple(row["output_formats"]),
+        template_id=UUID(row["template_id"]),
     )
 
 

@@ -37,6 +37,7 @@ ENTRY_SCHEMA: dict[str, Any] = {
     "properties": {
         "name": {"type": "string", "minLength": 1},
         "report": {"type": "string"},
+        "template": _TEXT_OR_NONE,
         "frequency": {"enum": ["daily", "weekly", "monthly"]},
         "delivery_time": {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"},
         "delivery_days": {"type": "array", "items": {"type": ["string", "integer"]}},

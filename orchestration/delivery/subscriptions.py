@@ -32,14 +32,16 @@ Connection = psycopg.Connection[Any]
 COLUMNS = """s.tenant_id, s.subscription_id, s.name, s.branch_id, s.report, s.parameters, s.frequency,
     s.delivery_time, coalesce(s.delivery_days, '{}') as delivery_days, s.timezone, s.holiday_calendar,
     s.holiday_rule, s.formats, s.delivery_method, s.recipients, s.locale, s.misfire_policy, s.max_lateness,
-    s.when_incomplete, s.owner, s.starts_on, s.open_from, s.is_active"""
+    s.when_incomplete, s.owner, s.starts_on, s.open_from, s.is_active, s.template_id,
+    (select t.name from reporting.report_templates as t where t.template_id = s.template_id) as template"""
 
 
 @dataclass(frozen=True)
 class Subscription:
     """One row of reporting.report_subscriptions; `timezone` and `locale` None mean the tenant's.
 
-    open_from: dates before it are closed, by an edit of the calendar or a pause; set by the program alone.
+    open_from: dates before it are closed, by an edit of the calendar or a pause; template_id: of the template
+    named; both set by the program alone.
     """
 
     tenant_id: str
@@ -65,6 +67,8 @@ class Subscription:
     when_incomplete: str = "notice"
     owner: str | None = None
     open_from: date | None = None
+    template: str | None = None
+    template_id: UUID | None = None
 
 
 def schedule_of(subscription: Subscription, tenant_timezone: str, week_start: str) -> Schedule:
@@ -131,6 +135,7 @@ def row_of(subscription: Subscription) -> dict[str, Any]:
         "name": subscription.name,
         "branch_id": subscription.branch_id,
         "report": subscription.report,
+        "template_id": subscription.template_id,
         "parameters": Jsonb(dict(subscription.parameters)),
         "frequency": subscription.frequency,
         "delivery_time": subscription.delivery_time,
@@ -299,6 +304,8 @@ class Tenant:
     locale: str
     allowed_domains: list[str] | None
     branches: list[str]
+    #: Own and public templates the tenant may use, by name, its own before a public one of that name.
+    templates: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def tenant_of(conn: Connection, tenant_id: str) -> Tenant:
@@ -312,7 +319,15 @@ def tenant_of(conn: Connection, tenant_id: str) -> Tenant:
                 array(
                     select b.branch_id from raw.branches as b
                     where b.tenant_id = t.tenant_id and b.deleted_at is null order by b.branch_id
-                ) as branches
+                ) as branches,
+                (
+                    select coalesce(jsonb_object_agg(r.name, jsonb_build_object(
+                        'template_id', r.template_id, 'report_type', r.report_type,
+                        'parameters_schema', r.parameters_schema, 'output_formats', r.output_formats
+                    ) order by r.tenant_id is not null), '{}')
+                    from reporting.report_templates as r
+                    where r.deleted_at is null and r.is_active and (r.is_public or r.tenant_id = t.tenant_id)
+                ) as templates
             from raw.tenants as t left join reporting.tenant_settings as s using (tenant_id)
             where t.tenant_id = %s and t.deleted_at is null
             """,

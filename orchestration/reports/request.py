@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from orchestration.reports.document import Document, Number
+from orchestration.reports.own.template import Limits, OwnTemplate
 
 #: What kind of period a report covers; a range is any number of whole days.
 Frequency = Literal["daily", "weekly", "monthly", "range"]
@@ -19,7 +20,11 @@ Frequency = Literal["daily", "weekly", "monthly", "range"]
 
 @dataclass(frozen=True)
 class ReportRequest:
-    """One report about one period of one tenant; `period_end` is inclusive, both are tenant-local dates."""
+    """One report about one period of one tenant; `period_end` is inclusive, both are tenant-local dates.
+
+    `template`: html and pdf are made from this own or public template, within `limits`; else from the
+    report's.
+    """
 
     tenant_id: str
     report: str
@@ -30,6 +35,8 @@ class ReportRequest:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     locale: str = "en"
     template_dir: Path | None = None
+    template: OwnTemplate | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from orchestration.reports.document import Brand, Document, figure_values
 from orchestration.reports.documents.prose import settings_print
 from orchestration.reports.formats import mail
 from orchestration.reports.formatting import Formatter, require_language
+from orchestration.reports.own.parameters import check_all, check_use, for_document
+from orchestration.reports.own.template import MADE_FROM_TEMPLATE
 from orchestration.reports.request import RenderedReport, ReportRequest
 from orchestration.reports.templates import ReportType, check_frequency, check_parameters, report_type
 
@@ -60,7 +62,11 @@ def render(conn: Connection, request: ReportRequest, formats: Sequence[str] = ("
     report = report_type(request.report, request.template_dir)
     _check(request, report, formats)
     document = build_document(conn, request, report)
-    files = {name: renderer(name)(document, report, request.template_dir) for name in formats}
+    own = _from_own_template(document, request, report, formats)
+    files = {
+        name: own[name] if name in own else renderer(name)(document, report, request.template_dir)
+        for name in formats
+    }
     title = f"{document.title}: {document.branch or document.tenant}, {document.period_words}"
     return RenderedReport(
         title, document, figure_values(document), files, mail.body(document, request.template_dir)
@@ -70,6 +76,8 @@ def render(conn: Connection, request: ReportRequest, formats: Sequence[str] = ("
 def build_document(conn: Connection, request: ReportRequest, report: ReportType) -> Document:
     """What the report says, before it has any look."""
     text = Formatter.of(request.locale)
+    if request.template is not None:
+        request = replace(request, parameters=for_document(request.template, request.parameters))
     with snapshot(conn):
         settings = read_settings(conn, request.tenant_id)
         brand, problems = read_brand(settings.get("brand") or {})
@@ -94,7 +102,26 @@ def _check(request: ReportRequest, report: ReportType, formats: Sequence[str]) -
     for name in formats:
         if name not in FORMATS:
             raise MetricpressError(f"unknown format {name!r}", remedy=f"known formats: {', '.join(FORMATS)}")
-    check_parameters(report, request.parameters)
+    if request.template is None:
+        check_parameters(report, request.parameters)
+    else:
+        check_use(request.template, report, formats)
+        check_all(request.template, report, request.parameters)
+
+
+def _from_own_template(
+    document: Document, request: ReportRequest, report: ReportType, formats: Sequence[str]
+) -> dict[str, bytes]:
+    """The files that the request's template makes: none without one, and none of data alone."""
+    template = request.template
+    if template is None or not set(formats) & set(MADE_FROM_TEMPLATE):
+        return {}
+    # Imported when one is asked for: its lint and its process concern nobody else.
+    from orchestration.reports.own.render import render_own
+
+    return render_own(
+        template, document, report, request.parameters, formats, request.limits, request.template_dir
+    )
 
 
 def renderer(name: str) -> Renderer:

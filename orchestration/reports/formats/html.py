@@ -39,11 +39,12 @@ def page(document: Document, report: ReportType, template_dir: Path | None, css:
 
 def render(document: Document, report: ReportType, template_dir: Path | None) -> bytes:
     """A file that needs nothing beside it: styles and fonts are inside."""
-    return page(document, report, template_dir, _inline_styles(template_dir)).encode("utf-8")
+    return page(document, report, template_dir, inline_styles(template_dir)).encode("utf-8")
 
 
 @lru_cache(maxsize=4)
-def _inline_styles(template_dir: Path | None) -> Markup:
+def inline_styles(template_dir: Path | None) -> Markup:
+    """The shared style sheets with their fonts inside."""
     css = "\n".join(asset(name, template_dir).read_text("utf-8") for name in STYLES)
 
     def embed(match: re.Match[str]) -> str:

@@ -1,15 +1,16 @@
 """Lint of an own template: every fault with its line and column, all of them at once.
 
-Belongs here: the list of checks, and what they are checked against. Does not belong here: rendering (render.py);
-what passes here is still rendered with a sample before it is saved.
+Belongs here: the list of checks, and what they are checked against. Does not belong here: rendering
+(render.py); what passes here is still rendered with a sample before it is saved.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from jinja2 import nodes
 
@@ -17,7 +18,7 @@ from orchestration.errors import EXIT_CHECK_FAILED, MetricpressError
 from orchestration.reports.formatting import parse_locale
 from orchestration.reports.messages import SOURCE_LANGUAGE, read_messages
 from orchestration.reports.own.markup import faults_in_source
-from orchestration.reports.own.names import SaidText, Walk, placeholders
+from orchestration.reports.own.names import MOST_FINDINGS, Enough, SaidText, Walk, placeholders
 from orchestration.reports.own.parameters import faults_of
 from orchestration.reports.own.positions import Finding, Misspelt, Source, offset_of, parse
 from orchestration.reports.own.sample import sample_document
@@ -31,8 +32,8 @@ from orchestration.reports.templates import ReportType
 class Against:
     """What a template is checked against.
 
-    `languages`: those the tenant's reports are written in. `figure_keys`: metrics of the catalogue and figures of
-    the tenant's report; None where the marts are not built yet.
+    `languages`: those the tenant's reports are written in. `figure_keys`: metrics of the catalogue and
+    figures of the tenant's report; None where the marts are not built yet.
     """
 
     report: ReportType
@@ -63,29 +64,38 @@ def lint(template: OwnTemplate, against: Against) -> list[Finding]:
     source = Source(template.template_content)
     findings = [*_schema_findings(template, against.report), *_form_of_translations(template.translations)]
     try:
-        tree = parse(template.template_content)
+        return sorted({*findings, *_of_source(template, against, source, findings)})[:MOST_FINDINGS]
     except Misspelt as error:
         return sorted([*findings, source.finding(error.offset, "syntax", str(error))])
-    walk = walked(template, against, source, tree)
-    findings += walk.findings
+    except RecursionError:
+        return sorted([*findings, source.finding(0, "syntax", "it nests too deeply to be checked")])
+
+
+def _of_source(
+    template: OwnTemplate, against: Against, source: Source, before: list[Finding]
+) -> list[Finding]:
+    """What is wrong in the source itself; `before`: what is wrong in schema and translations."""
+    tree = parse(template.template_content)
+    # What a faulty schema has cannot be known.
+    is_sound = not [finding for finding in before if finding.part == "parameters"]
+    walk = walked(template if is_sound else replace(template, parameters_schema={}), against, source, tree)
+    findings = [finding for finding in walk.findings if is_sound or finding.rule != "parameter"]
     for data in tree.find_all(nodes.TemplateData):
         findings += [
             source.finding(offset_of(data) + fault.start, "markup", fault.message)
-            for fault in faults_in_source(data.data)
+            for fault in islice(faults_in_source(data.data), MOST_FINDINGS)
         ]
-    if not [finding for finding in findings if finding.part == "translations"]:
+    if not [finding for finding in before if finding.part == "translations"]:
         findings += _missing_translations(template, against, source, walk.texts)
-    return sorted(set(findings))
+    return findings
 
 
 def walked(template: OwnTemplate, against: Against, source: Source, tree: nodes.Template) -> Walk:
     """The walk over the names of a template."""
     shared = {name: parse(text) for name, text in shared_sources(against.template_dir).items()}
     walk = Walk(source, shared, against.figure_keys)
-    try:
+    with suppress(Enough):
         walk.all(tree, known_names(template, against.report))
-    except RecursionError:
-        walk.findings.append(source.finding(0, "syntax", "it nests too deeply to be checked"))
     return walk
 
 
@@ -94,7 +104,7 @@ def figure_keys(template: OwnTemplate, against: Against) -> tuple[str, ...]:
     source = Source(template.template_content)
     try:
         return tuple(walked(template, against, source, parse(template.template_content)).keys)
-    except Misspelt:
+    except (Misspelt, RecursionError):
         return ()
 
 
@@ -107,7 +117,7 @@ def known_names(template: OwnTemplate, report: ReportType) -> dict[str, Shape]:
     fields = {**view.fields, "figures": Figures(figures.fields["sample"])}
     parameters: dict[str, Shape] = {}
     for schema in (report.schema, template.parameters_schema):
-        made = of_schema({**schema, "type": "object"}) if isinstance(schema, Mapping) else TEXT
+        made = of_schema({**schema, "type": "object"})
         parameters |= made.fields if isinstance(made, Obj) else {}
     return {"document": Obj(fields), "parameters": Obj(parameters), "css": TEXT}
 
@@ -118,7 +128,7 @@ def _schema_findings(template: OwnTemplate, report: ReportType) -> Iterator[Find
         yield Finding(1, 1, "parameter", f"{path}: {message}", "parameters")
 
 
-def _form_of_translations(translations: Any) -> Iterator[Finding]:
+def _form_of_translations(translations: object) -> Iterator[Finding]:
     def told(message: str) -> Finding:
         return Finding(1, 1, "translation", message, "translations")
 
@@ -140,7 +150,9 @@ def _form_of_translations(translations: Any) -> Iterator[Finding]:
             if not forms or not all(isinstance(form, str) and form for form in forms):
                 yield told(f"{language}: {text!r} is translated by a text, or by a list of two, one and more")
                 continue
-            unknown = {name for form in forms for name in placeholders(form)} - set(placeholders(text)) - {"count"}
+            unknown = (
+                {name for form in forms for name in placeholders(form)} - set(placeholders(text)) - {"count"}
+            )
             for name in sorted(unknown):
                 yield told(f"{language}: the translation of {text!r} has {{{name}}}, which the text has not")
 
@@ -153,10 +165,8 @@ def _missing_translations(
             continue
         own, house = template.translations.get(language, {}), read_messages(language)
         for said in texts:
-            known = (own.keys() | house.texts.keys()) if said.plural is None else (
-                {text for text, forms in own.items() if isinstance(forms, list)} | house.plurals.keys())  # fmt: skip
-            if said.text not in known:
+            own_forms = {text for text, forms in own.items() if isinstance(forms, list)}
+            one_form = own.keys() | house.texts.keys()
+            if said.text not in (one_form if said.plural is None else own_forms | house.plurals.keys()):
                 message = f"no translation into {language!r} of {said.text!r}"
                 yield source.finding(said.offset, "translation", message)
-
-

@@ -1,7 +1,7 @@
 """What the markup of an own template may hold: nothing that runs, nothing that is fetched.
 
-Belongs here: the rules, applied to the source (lint) and again to the finished page (child), where no trick of
-the template language hides a tag any more. Does not belong here: Jinja.
+Belongs here: the rules, applied to the source (lint) and again to the finished page (child), where no trick
+of the template language hides a tag any more. Does not belong here: Jinja.
 """
 
 from __future__ import annotations
@@ -26,18 +26,21 @@ TAGS = frozenset(
 #: Attributes that name what is fetched or opened.
 ADDRESSES = frozenset(
     {"src", "href", "xlink:href", "data", "background", "poster", "action", "formaction", "srcset", "cite",
-     "longdesc", "manifest", "ping", "profile", "archive", "codebase", "classid", "usemap", "lowsrc", "dynsrc"}
-)  # fmt: skip
+     "longdesc", "manifest", "ping", "profile", "archive", "codebase", "classid", "usemap", "lowsrc",
+     "dynsrc"} )  # fmt: skip
 _IMAGE = re.compile(r"data:image/(png|jpeg|gif|webp|svg\+xml)(;charset=[\w-]+)?(;base64)?,", re.IGNORECASE)
 _TAG = re.compile(r"<\s*/?\s*([a-zA-Z][\w:-]*)")
 _HANDLER = re.compile(r"<[^<>]{0,2000}?[\s\"'/](on[a-z]{3,})\s*=", re.IGNORECASE)
-_ADDRESS = re.compile(rf"[\s\"'/]({'|'.join(map(re.escape, sorted(ADDRESSES)))})\s*=\s*[\"']?\s*", re.IGNORECASE)
+_ADDRESS = re.compile(
+    rf"[\s\"'/]({'|'.join(map(re.escape, sorted(ADDRESSES)))})\s*=\s*[\"']?\s*", re.IGNORECASE
+)
 _REFRESH = re.compile(r"http-equiv", re.IGNORECASE)
 _URL = re.compile(r"url\s*\(\s*[\"']?\s*", re.IGNORECASE)
 _AT_RULE = re.compile(r"@(import|font-face|namespace)\b", re.IGNORECASE)
 _CSS_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})\s?|(.))", re.DOTALL)
 _CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _CLIP = 60
+_NOTHING_FETCHED = "pages fetch nothing, pictures stand in them as data: URIs"
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def faults_in_source(text: str) -> Iterator[Fault]:
     for match in _REFRESH.finditer(text):
         yield Fault(match.start(), "the attribute http-equiv is not allowed")
     for match in _ADDRESS.finditer(text):
-        refused = refused_address(text[match.end() :], ends=" \t\r\n\"'>")
+        refused = refused_address(text[match.end() : match.end() + _CLIP * 2], ends=" \t\r\n\"'>")
         if refused:
             yield Fault(match.end(), refused)
     yield from faults_in_css(text)
@@ -67,7 +70,7 @@ def faults_in_source(text: str) -> Iterator[Fault]:
 def faults_in_css(css: str) -> Iterator[Fault]:
     """Forbidden constructs of style sheets, wherever in the text they stand."""
     for match in _URL.finditer(css):
-        refused = refused_address(css[match.end() :], ends=" \t\r\n\"')")
+        refused = refused_address(css[match.end() : match.end() + _CLIP * 2], ends=" \t\r\n\"')")
         if refused:
             yield Fault(match.start(), refused)
     for match in _AT_RULE.finditer(css):
@@ -77,12 +80,14 @@ def faults_in_css(css: str) -> Iterator[Fault]:
 
 
 def refused_address(text: str, ends: str = "") -> str:
-    """Why an address (what `text` begins with) is refused; nothing for a place in the page or an image in it."""
+    """Why an address (what `text` begins with) is refused; nothing for a place in the page or an image in
+    it.
+    """
     head = text[: _CLIP * 2].strip()
     if not head or head[0] in f"#{ends}" or _IMAGE.match(head):
         return ""
     shown = re.split(f"[{re.escape(ends)}]", head, maxsplit=1)[0] if ends else head
-    return f"the address {shown[:_CLIP]} is not allowed: pages fetch nothing, pictures stand in them as data: URIs"
+    return f"the address {shown[:_CLIP]} is not allowed: {_NOTHING_FETCHED}"
 
 
 def check_page(page: str) -> None:

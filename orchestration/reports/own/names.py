@@ -1,7 +1,7 @@
 """The walk over a template: every name it uses against what there is.
 
-Belongs here: scopes, attributes, filters, tests, calls, figures named, texts to translate. Does not belong here:
-markup (markup.py) and the list of all checks (lint.py).
+Belongs here: scopes, attributes, filters, tests, calls, figures named, texts to translate. Does not belong
+here: markup (markup.py) and the list of all checks (lint.py).
 """
 
 from __future__ import annotations
@@ -39,6 +39,16 @@ _PARTS = ("batch", "slice")
 #: Filters whose argument names an attribute of the items: by this keyword, or at this place.
 _ATTRIBUTE = {"selectattr": 0, "rejectattr": 0, "groupby": 0, "map": None, "sort": None, "unique": None,
               "join": None, "sum": 0, "min": None, "max": None}  # fmt: skip
+
+
+#: A template with more is not looked at further.
+MOST_FINDINGS = 200
+_LONGEST_NAME = 60
+_NEAR_AMONG = 500
+
+
+class Enough(Exception):
+    """There are more findings than anybody reads."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +152,11 @@ class Walk:
         self.statements(node.else_, dict(scope))
 
     def _macro(
-        self, args: Sequence[nodes.Name], defaults: Sequence[nodes.Expr], body: Sequence[nodes.Node], scope: Scope
+        self,
+        args: Sequence[nodes.Name],
+        defaults: Sequence[nodes.Expr],
+        body: Sequence[nodes.Node],
+        scope: Scope,
     ) -> None:
         for default in defaults:
             self.shape(default, scope)
@@ -172,7 +186,9 @@ class Walk:
                 scope[target.name] = shape
             case nodes.Tuple():
                 group = isinstance(shape, Obj) and tuple(shape.fields) == ("grouper", "list")
-                parts: Sequence[Shape] = tuple(shape.fields.values()) if isinstance(shape, Obj) and group else ()
+                parts: Sequence[Shape] = (
+                    tuple(shape.fields.values()) if isinstance(shape, Obj) and group else ()
+                )
                 for position, item in enumerate(target.items):
                     self._bind(item, parts[position] if position < len(parts) else ANY, scope)
             case _:
@@ -265,7 +281,11 @@ class Walk:
                 for choice in choices:
                     self._figure(node, owner, choice)
                 if not choices:
-                    self._tell(node, "metric", "a figure is named by a text in quotes, or by a loop over a list of such")
+                    self._tell(
+                        node,
+                        "metric",
+                        "a figure is named by a text in quotes, or by a loop over a list of such",
+                    )
                 return owner.item
             case Text():
                 return TEXT
@@ -284,7 +304,11 @@ class Walk:
         for argument in (*node.args, *(one.value for one in node.kwargs), node.dyn_args, node.dyn_kwargs):
             self.shape(argument, scope)
         if not isinstance(called, Function | Any_) and called is not LOOP:
-            self._tell(node, "forbidden", f"{path(node.node)} cannot be called: templates call t, n, range and macros")
+            self._tell(
+                node,
+                "forbidden",
+                f"{path(node.node)} cannot be called: templates call t, n, range and macros",
+            )
         elif isinstance(called, Any_) and isinstance(node.node, nodes.Getattr | nodes.Getitem):
             self._tell(node, "forbidden", f"{path(node.node)} cannot be called: data has nothing to call")
         if isinstance(called, Function) and called.name in ("t", "n"):
@@ -297,7 +321,9 @@ class Walk:
         texts = [constant(argument) for argument in node.args[:wanted]]
         if len(texts) < wanted or None in texts:
             which = "a text" if wanted == 1 else "two texts"
-            self._tell(node, "translation", f"{function}() takes {which} in quotes, so that it can be translated")
+            self._tell(
+                node, "translation", f"{function}() takes {which} in quotes, so that it can be translated"
+            )
             return
         given = {one.key for one in node.kwargs} | ({"count"} if function == "n" else set())
         plural = texts[1] if wanted == 2 else None
@@ -307,7 +333,7 @@ class Walk:
         if lacking and node.dyn_kwargs is None:
             self._tell(node.args[0], "translation", f"the text has no value for {{{lacking[0]}}}")
 
-    def _filtered(self, node: nodes.Filter | None, scope: Scope) -> Shape:
+    def _filtered(self, node: nodes.Filter | None, scope: Scope) -> Shape:  # noqa: PLR0911
         if node is None:
             return TEXT
         given = self.shape(node.node, scope) if node.node is not None else TEXT
@@ -382,11 +408,15 @@ class Walk:
         fields: dict[str, Shape] = {}
         for pair in node.items:
             self.shape(pair.key, scope)
-            fields[constant(pair.key) or ""] = self.shape(pair.value, scope)
+            value = self.shape(pair.value, scope)
+            # Not kept: shapes that hold shapes of this template could grow with every line.
+            fields[constant(pair.key) or ""] = value if isinstance(value, Text) else ANY
         return Obj(fields) if "" not in fields else ANY
 
     def _tell(self, node: nodes.Node, rule: str, message: str) -> None:
-        self.findings.append(self.source.finding(offset_of(node), rule, message))
+        if len(self.findings) >= MOST_FINDINGS:
+            raise Enough
+        self.findings.append(self.source.finding(_spot(node), rule, message))
 
 
 def placeholders(text: str) -> list[str]:
@@ -424,6 +454,19 @@ def path(node: Any) -> str:
             return "it"
 
 
+def _spot(node: nodes.Node) -> int:
+    """Where a reader looks for what is wrong: the name of an attribute, not what it is an attribute of."""
+    match node:
+        case nodes.Getattr():
+            return offset_of(node) + 1  # after the dot
+        case nodes.Getitem(arg=nodes.Const() as key):
+            return offset_of(key)
+        case _:
+            return offset_of(node)
+
+
 def _near(name: str, known: Iterable[str]) -> str:
-    close = get_close_matches(name, list(known), n=1)
+    if len(name) > _LONGEST_NAME:
+        return ""
+    close = get_close_matches(name, [one for one in known if len(one) <= _LONGEST_NAME][:_NEAR_AMONG], n=1)
     return f"; did you mean {close[0]!r}?" if close else ""

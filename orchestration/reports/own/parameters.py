@@ -1,12 +1,12 @@
 """Parameters of own templates: the schema's own check, the check of values, and what a template gets.
 
-Belongs here: the subset of JSON Schema. It has no patterns (a slow one would stop the delivery of everybody) and
-no references. Does not belong here: parameters of the shipped reports (templates.py).
+Belongs here: the subset of JSON Schema. It has no patterns (a slow one would stop the delivery of everybody)
+and no references. Does not belong here: parameters of the shipped reports (templates.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from jsonschema import Draft202012Validator, SchemaError
@@ -16,7 +16,8 @@ from orchestration.reports.own.template import OwnTemplate
 from orchestration.reports.templates import ReportType, check_parameters
 
 KEYWORDS = frozenset(
-    {"$schema", "title", "description", "examples", "default", "type", "enum", "const", "properties", "required",
+    {"$schema", "title", "description", "examples", "default", "type", "enum", "const", "properties",
+     "required",
      "additionalProperties", "items", "minItems", "maxItems", "uniqueItems", "minimum", "maximum",
      "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength"}
 )  # fmt: skip
@@ -54,7 +55,10 @@ def _unknown_keywords(schema: Any, path: str) -> Iterator[tuple[str, str]]:
         return
     for word, value in schema.items():
         if word not in KEYWORDS:
-            yield f"{path}.{word}", f"the keyword {word!r} is not allowed; there are {', '.join(sorted(KEYWORDS))}"
+            yield (
+                f"{path}.{word}",
+                f"the keyword {word!r} is not allowed; there are {', '.join(sorted(KEYWORDS))}",
+            )
         elif word == "properties":
             for name, part in value.items():
                 yield from _unknown_keywords(part, f"{path}.properties.{name}")
@@ -65,6 +69,21 @@ def _unknown_keywords(schema: Any, path: str) -> Iterator[tuple[str, str]]:
 def own_names(template: OwnTemplate) -> tuple[str, ...]:
     """Parameters that the template adds to those of its report."""
     return tuple(template.parameters_schema.get("properties") or ())
+
+
+def check_use(template: OwnTemplate, report: ReportType, formats: Iterable[str]) -> None:
+    """Refuse a template that is meant for another report, and formats it is not offered in."""
+    if template.report_type != report.name:
+        raise MetricpressError(
+            f"template {template.name} is made for report {template.report_type}, not {report.name}",
+            remedy=f"Give --report {template.report_type}, or another template.",
+        )
+    for name in formats:
+        if name not in template.output_formats:
+            raise MetricpressError(
+                f"template {template.name} is not offered as {name}",
+                remedy=f"Its formats: {', '.join(template.output_formats)}.",
+            )
 
 
 def check_all(template: OwnTemplate, report: ReportType, parameters: Mapping[str, Any]) -> None:

@@ -90,6 +90,8 @@ def parse(text: str) -> nodes.Template:
         raise Misspelt(message, error.lineno) from error
     except RecursionError:
         raise Misspelt("it nests too deeply to be read", 0) from None
+    except ValueError as error:  # a number of more digits than Python reads
+        raise Misspelt(f"it cannot be read: {error}", 0) from error
 
 
 def offset_of(node: nodes.Node) -> int:

@@ -1,7 +1,7 @@
 """Own templates are rendered in a process of their own, with limits; this is the caller's side.
 
-Belongs here: starting the server (once a process, when first needed), one rendering, what its end means. Does not
-belong here: what runs in the child.
+Belongs here: starting the server (once a process, when first needed), one rendering, what its end means. Does
+not belong here: what runs in the child.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import MetricpressError
-from orchestration.reports.own.template import LARGEST_FILE, TemplateFailure
+from orchestration.reports.own.template import LARGEST_FILE, Limits, TemplateFailure
 
 if TYPE_CHECKING:
     from orchestration.reports.own.child import Job
@@ -33,14 +33,6 @@ START_SECONDS = 120
 GRACE_SECONDS = 10
 #: Signals by which the C libraries and the kernel end a process that asks for too much.
 _MEMORY_SIGNALS = (signal.SIGABRT, signal.SIGTRAP, signal.SIGSEGV, signal.SIGBUS)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one rendering may take: wall-clock seconds, and megabytes beyond what the libraries have."""
-
-    seconds: int = 30
-    megabytes: int = 500
 
 
 @dataclass
@@ -110,7 +102,8 @@ def _start(template_dir: Path | None) -> Server:
     kept = {name: value for name, value in os.environ.items() if name in _ENVIRONMENT}
     process = subprocess.Popen(
         [*command, str(template_dir or "")], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=kept | {"PYTHONPATH": _ROOT}, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=kept | {"PYTHONPATH": _ROOT},
+        start_new_session=True,
     )  # fmt: skip
     theirs.close()
     ours.settimeout(START_SECONDS)
@@ -177,7 +170,9 @@ def _exchange(pipe: socket.socket, job: Job) -> tuple[dict[str, Any] | None, lis
     except (OSError, EOFError):
         return None, []
     except (ValueError, UnicodeDecodeError) as error:
-        raise TemplateFailure("output", f"the template's process answers with what is no report: {error}") from error
+        raise TemplateFailure(
+            "output", f"the template's process answers with what is no report: {error}"
+        ) from error
 
 
 def _end_of(status: socket.socket) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""A document with every kind of block, for the lint's picture of what templates see and for the first rendering.
+"""A document with every kind of block, for the lint's picture of what templates see and for the first
+rendering.
 
 Belongs here: the sample. Does not belong here: figures of anybody.
 """
@@ -71,8 +72,14 @@ def sample_document(report: str, title: str, locale: str = "en", keys: Iterable[
         standfirst="No figure of it is anybody's.",
         brand=Brand(logo=_LOGO, footer="Sample footer"),
         locale=locale,
-        front=(Insights((Insight("sample", "A sample rose by 2.8%.", figures[:1]),)), Cards(figures), *_blocks()),
-        sections=(Section("sample", "Sample section", "What it is about.", (*_blocks(), _figure_table(figures))),),
+        front=(
+            Insights((Insight("sample", "A sample rose by 2.8%.", figures[:1]),)),
+            Cards(figures),
+            *_blocks(),
+        ),
+        sections=(
+            Section("sample", "Sample section", "What it is about.", (*_blocks(), _figure_table(figures))),
+        ),
         definitions=(Definition("Sample", "What it counts."),),
         notes=("A note.",),
         warnings=("A warning.",),

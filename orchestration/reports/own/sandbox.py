@@ -1,7 +1,8 @@
 """The Jinja environment of own templates: they look at plain data, and call nothing but a few functions.
 
-Belongs here: what may be looked up, called and computed. Does not belong here: the process around it (child.py)
-and what is told before saving (lint.py). Python's own objects stay out of reach even where lint missed something.
+Belongs here: what may be looked up, called and computed. Does not belong here: the process around it
+(child.py) and what is told before saving (lint.py). Python's own objects stay out of reach even where lint
+missed something.
 """
 
 from __future__ import annotations
@@ -47,6 +48,10 @@ class OwnEnvironment(ImmutableSandboxedEnvironment):
         for node in tree.find_all((nodes.EvalContextModifier, nodes.ScopedEvalContextModifier)):
             raise SecurityError(f"escaping cannot be switched off (line {node.lineno})")
         return tree
+
+    def unsafe_undefined(self, obj: Any, attribute: str) -> Undefined:
+        """Ends the rendering: what is out of reach is not merely undefined."""
+        raise SecurityError(f"{attribute!r} of a {type(obj).__name__} is out of reach")
 
     def is_safe_callable(self, obj: Any) -> bool:
         """The functions given, macros, blocks, and what `loop` offers."""

@@ -1,10 +1,11 @@
 """The process that forks a child for each rendering: WeasyPrint and Jinja loaded, fonts and styles prepared.
 
-Started by process.py as `python -m orchestration.reports.own.server SOCKET TEMPLATE_DIR`. Belongs here: forking,
-the clock, the killing. Does not belong here: what a child does (child.py).
+Started by process.py as `python -m orchestration.reports.own.server SOCKET TEMPLATE_DIR`. Belongs here:
+forking, the clock, the killing. Does not belong here: what a child does (child.py).
 
-Each message on its socket is {"seconds", "megabytes"} with two descriptors: the child's pipe, and one on which
-the server tells how the child ended. It ends with the process that started it, and its children with it.
+Each message on its socket is {"seconds", "megabytes"} with two descriptors: the child's pipe, and one on
+which the server tells how the child ended. It ends with the process that started it, and its children with
+it.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ from orchestration.reports.formats.html import STYLES
 from orchestration.reports.formats.pdf import AssetFetcher
 from orchestration.reports.messages import languages, read_messages
 from orchestration.reports.own import child
+from orchestration.reports.own.markup import check_page
 from orchestration.reports.own.sample import warm_page
-from orchestration.reports.templates import SHIPPED, asset
+from orchestration.reports.templates import asset
 
 TICK = 1.0
 READY = b"ready"
@@ -63,7 +65,9 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     running: dict[int, Running] = {}
     while os.getppid() == parent:
-        wait = min((one.ends_at for one in running.values()), default=time.monotonic() + TICK) - time.monotonic()
+        wait = (
+            min((one.ends_at for one in running.values()), default=time.monotonic() + TICK) - time.monotonic()
+        )
         readable, _, _ = select.select([control, woken], [], [], max(0.0, min(TICK, wait)))
         if woken in readable:
             with suppress(BlockingIOError):
@@ -96,7 +100,7 @@ def prepare(template_dir: Path | None) -> child.Styles:
     HTML(string=markup, url_fetcher=child.NoFetcher()).write_pdf(
         stylesheets=sheets, font_config=fonts, pdf_variant="pdf/ua-1"
     )
-    child.check_page(markup)
+    check_page(markup)
     return child.Styles(sheets, fonts)
 
 
@@ -124,8 +128,16 @@ def _accept(control: socket.socket, styles: child.Styles, running: dict[int, Run
 
 #: What Python and the libraries of fonts may still read: modules and system fonts.
 READABLE = tuple(
-    f"{folder}/" for folder in {sys.prefix, sys.base_prefix, *(sysconfig.get_path(kind) for kind in ("stdlib", "purelib")),
-    "/usr/share/fonts", "/usr/local/share/fonts", "/etc/fonts", "/usr/share/mime"}
+    f"{folder}/"
+    for folder in {
+        sys.prefix,
+        sys.base_prefix,
+        *(sysconfig.get_path(kind) for kind in ("stdlib", "purelib")),
+        "/usr/share/fonts",
+        "/usr/local/share/fonts",
+        "/etc/fonts",
+        "/usr/share/mime",
+    }
 )
 
 
@@ -153,7 +165,11 @@ def _reap(running: dict[int, Running]) -> None:
         one = running.pop(pid, None)
         if one is None:
             continue
-        end = {"code": os.waitstatus_to_exitcode(status), "overdue": one.is_overdue, "kilobytes": usage.ru_maxrss}
+        end = {
+            "code": os.waitstatus_to_exitcode(status),
+            "overdue": one.is_overdue,
+            "kilobytes": usage.ru_maxrss,
+        }
         with suppress(OSError):
             one.status.sendall(json.dumps(end).encode())
         one.status.close()

@@ -1,6 +1,7 @@
 """The shape of what templates see: which names stand where, without values.
 
-Belongs here: shapes and how they are made from a sample. Does not belong here: the walk over a template (names.py).
+Belongs here: shapes and how they are made from a sample. Does not belong here: the walk over a template
+(names.py).
 """
 
 from __future__ import annotations
@@ -51,9 +52,13 @@ class Function:
 
 
 Shape = Text | Any_ | Seq | Obj | Figures | Function
+#: Work on a hostile template stays in proportion to its length.
+MOST_CHOICES = 200
 TEXT, ANY = Text(), Any_()
 LOOP = Obj(
-    dict.fromkeys(("index", "index0", "revindex", "revindex0", "first", "last", "length", "depth", "depth0"), TEXT)
+    dict.fromkeys(
+        ("index", "index0", "revindex", "revindex0", "first", "last", "length", "depth", "depth0"), TEXT
+    )
     | {"previtem": ANY, "nextitem": ANY, "cycle": Function(), "changed": Function()}
 )
 
@@ -70,15 +75,18 @@ def shape_of(value: Any) -> Shape:
     return TEXT
 
 
-def merged(one: Shape, other: Shape) -> Shape:
+def merged(one: Shape, other: Shape) -> Shape:  # noqa: PLR0911  # one a kind of shape
     """What may be either."""
+    if one is other:
+        return one
     match one, other:
         case Any_(), _:
             return other
         case _, Any_():
             return one
         case Text(), Text():
-            return Text(one.choices + other.choices) if one.choices and other.choices else TEXT
+            choices = tuple(dict.fromkeys(one.choices + other.choices))
+            return Text(choices) if one.choices and other.choices and len(choices) <= MOST_CHOICES else TEXT
         case Seq(), Seq():
             return Seq(merged(one.item, other.item))
         case Obj(), Obj():

@@ -62,6 +62,14 @@ REMEDIES = {
 }
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What one rendering may take: wall-clock seconds, and megabytes beyond what the libraries have."""
+
+    seconds: int = 30
+    megabytes: int = 500
+
+
 class TemplateFailure(MetricpressError):
     """An own template that cannot be rendered; `kind` is one of REMEDIES, `line` its line where known."""
 

@@ -1,6 +1,7 @@
 """What an own template is handed: the page's plain data, figures by key, and the shared templates.
 
-Belongs here: the last step from a document to the child. Does not belong here: the data itself (formats/view.py).
+Belongs here: the last step from a document to the child. Does not belong here: the data itself
+(formats/view.py).
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ PARTIALS = "partials/*.html.j2"
 
 
 def template_view(document: Document, keys: Iterable[str]) -> dict[str, Any]:
-    """`page_view` and `figures`: of the keys named, those that the document has not as dashes with the reason."""
+    """`page_view` and `figures`: of the keys named, those that the document has not as dashes with the
+    reason.
+    """
     there: dict[str, Figure] = {}
     for figure in document.figures():
         there.setdefault(figure.key, figure)
@@ -34,5 +37,8 @@ def template_view(document: Document, keys: Iterable[str]) -> dict[str, Any]:
 
 def shared_sources(template_dir: Path | None) -> dict[str, str]:
     """The templates an own one may extend, include or import: name to source."""
-    names = {BASE, *(f"partials/{path.name}" for folder in folders(template_dir) for path in folder.glob(PARTIALS))}
+    names = {
+        BASE,
+        *(f"partials/{path.name}" for folder in folders(template_dir) for path in folder.glob(PARTIALS)),
+    }
     return {name: asset(name, template_dir).read_text("utf-8") for name in sorted(names)}
