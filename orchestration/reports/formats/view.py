@@ -302,7 +302,8 @@ def change_words(figure: Figure, text: Formatter) -> str:
 
 def figure_view(document: Document, figure: Figure) -> View:
     """One figure of a document, as every block shows it."""
-    return _Pen(Formatter.of(document.locale), document.frequency, palette(document.brand)).figure(figure)
+    pen = _Pen(Formatter.of(document.locale), document.frequency, palette(document.brand), screen=False)
+    return pen.figure(figure)
 
 
 def cards_of(view: Mapping[str, Any]) -> list[View]:

@@ -6,6 +6,7 @@ and its caller (process.py). Nothing here opens a file or a connection.
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import os
@@ -45,10 +46,10 @@ _DENIED = ("socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os
 
 @dataclass(frozen=True)
 class Job:
-    """One rendering. `sources`: the templates by name, the tenant's own as SOURCE_NAME."""
+    """One rendering. `sources`: templates by name, the tenant's as SOURCE_NAME; `views`: what it sees, by format."""
 
     sources: Mapping[str, str]
-    view: Mapping[str, Any]
+    views: Mapping[str, Mapping[str, Any]]
     parameters: Mapping[str, Any]
     language: str
     translations: Mapping[str, Any]
@@ -91,6 +92,7 @@ class Refused(FatalURLFetchingError):  # type: ignore[misc]
 def run(pipe: socket.socket, styles: Styles, seconds: int, megabytes: int, readable: tuple[str, ...]) -> None:
     """Serve one request on `pipe`; the caller ends the process afterwards, whatever happened."""
     confine(pipe, seconds, megabytes, readable)
+    gc.disable()  # it ends with the document
     # Not from a stranger: the parent process wrote it.
     job = pickle.loads(read_frame(pipe))
     try:
@@ -139,14 +141,14 @@ def confine(pipe: socket.socket, seconds: int, megabytes: int, readable: tuple[s
 
 def render(job: Job, styles: Styles) -> dict[str, bytes]:
     """The files asked for; TemplateFailure says what the template did."""
-    plain = page(job, "")
-    check_page(plain)
     files = {}
     if "html" in job.formats:
-        dressed = page(job, job.css) if job.css and job.house_styles else plain
+        dressed = page(job, "html", job.css if job.house_styles else "")
         check_page(dressed.replace(job.css, "") if job.css else dressed)
         files["html"] = with_policy(dressed).encode("utf-8")
     if "pdf" in job.formats:
+        plain = page(job, "pdf", "")
+        check_page(plain)
         files["pdf"] = paper(plain, styles if job.house_styles else Styles([], styles.fonts))
     for name, content in files.items():
         if len(content) > LARGEST_FILE:
@@ -154,8 +156,8 @@ def render(job: Job, styles: Styles) -> dict[str, bytes]:
     return files
 
 
-def page(job: Job, css: str) -> str:
-    """The template filled in."""
+def page(job: Job, name: str, css: str) -> str:
+    """The template filled in for a format."""
     messages, own = read_messages(job.language), job.translations
 
     def t(message: str, **values: object) -> str:
@@ -173,7 +175,7 @@ def page(job: Job, css: str) -> str:
     made, size = [], 0
     try:
         template = OwnEnvironment(job.sources, {"t": t, "n": n}).get_template(SOURCE_NAME)
-        names = {"document": job.view, "parameters": job.parameters, "css": Markup(css)}
+        names = {"document": job.views[name], "parameters": job.parameters, "css": Markup(css)}
         for piece in template.generate(names):
             made.append(piece)
             size += len(piece)

@@ -46,14 +46,16 @@ def render_own(
     # The child's module loads WeasyPrint, which is not needed to read its request.
     from orchestration.reports.own.child import Job
 
+    keys = figure_keys(template, Against(report, template_dir=template_dir))
+    made = tuple(name for name in formats if name in MADE_FROM_TEMPLATE)
     language = str(parse_locale(document.locale).language)
     job = Job(
         sources={**shared_sources(template_dir), SOURCE_NAME: template.template_content},
-        view=template_view(document, figure_keys(template, Against(report, template_dir=template_dir))),
+        views={name: template_view(document, keys, screen=name == "html") for name in made},
         parameters=seen(template, report, parameters),
         language=language,
         translations=dict(template.translations.get(language, {})),
-        formats=tuple(name for name in formats if name in MADE_FROM_TEMPLATE),
+        formats=made,
         css=inline_styles(template_dir),
         house_styles=wears_house_styles(template.template_content),
     )

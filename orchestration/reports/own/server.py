@@ -10,6 +10,7 @@ it.
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -57,6 +58,8 @@ def main() -> None:
     sys.dont_write_bytecode = True
     parent = os.getppid()
     styles = prepare(template_dir)
+    gc.collect()
+    gc.freeze()  # children share what is there
     control.sendall(READY)
     waker, woken = socket.socketpair()
     waker.setblocking(False)

@@ -21,7 +21,7 @@ BASE = "base.html.j2"
 PARTIALS = "partials/*.html.j2"
 
 
-def template_view(document: Document, keys: Iterable[str]) -> dict[str, Any]:
+def template_view(document: Document, keys: Iterable[str], *, screen: bool = False) -> dict[str, Any]:
     """`page_view` and `figures`: of the keys named, those that the document has not as dashes with the
     reason.
     """
@@ -32,7 +32,7 @@ def template_view(document: Document, keys: Iterable[str]) -> dict[str, Any]:
     figures = {
         key: figure_view(document, there.get(key) or Figure(key, key, None, reason=reason)) for key in keys
     }
-    return {**page_view(document), "figures": figures}
+    return {**page_view(document, screen=screen), "figures": figures}
 
 
 def shared_sources(template_dir: Path | None) -> dict[str, str]:
