@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +24,7 @@ from orchestration.reports.own.lint import LintError
 from orchestration.reports.own.template import Limits, OwnTemplate, TemplateFailure
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
+from tests.conftest import PROJECT, environment_of
 
 pytestmark = pytest.mark.integration
 
@@ -260,3 +264,23 @@ def test_the_command_line(
     assert "MRR of theirs: €" in (tmp_path / path).read_text()
     assert metricpress("templates", "delete", "ours", "--yes").stdout == "Template ours deleted.\n"
     assert metricpress("templates", "show", "ours").returncode == 2
+
+
+def test_the_runbook_as_it_is_written(module_settings: Settings, marts: Connection, tmp_path: Path) -> None:
+    text = (PROJECT / "docs" / "runbook.md").read_text()
+    section = text.split("## A template of your own\n")[1].split("\n## ")[0]
+    blocks = re.findall(r"^```bash\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+    script = "set -e\n" + "\n".join(blocks).replace("ravenstack", "harbour")
+    environment = environment_of(module_settings) | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    }
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True,
+                          timeout=250, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no faults" in done.stdout
+    assert "Template board is as version 1 again (version 3)." in done.stdout
+    assert "still in use" in done.stdout
+    assert 'is used by "Board, monthly" of harbour' in done.stderr
+    assert "Template board deleted." in done.stdout
+    wide = [line for line in done.stdout.splitlines() if len(line) > 80 and "/" not in line]
+    assert wide == []

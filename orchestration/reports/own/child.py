@@ -46,7 +46,7 @@ _DENIED = ("socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os
 
 @dataclass(frozen=True)
 class Job:
-    """One rendering. `sources`: templates by name, the tenant's as SOURCE_NAME; `views`: what it sees, by format."""
+    """One rendering. `sources`: the templates by name; `views`: what the tenant's own sees, by format."""
 
     sources: Mapping[str, str]
     views: Mapping[str, Mapping[str, Any]]

@@ -179,7 +179,7 @@ def delete(conn: Connection, template: OwnTemplate) -> None:
         if using:
             named = ", ".join(f'"{one.subscription}" of {one.tenant_id}' for one in using)
             raise MetricpressError(
-                f"template {template.name} is used by {len(using)} subscriptions: {named}",
+                f"template {template.name} is used by {named}",
                 remedy="Give them another: metricpress subscriptions edit NAME --template OTHER (or none).",
             )
         conn.execute(
