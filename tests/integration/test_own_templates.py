@@ -271,11 +271,17 @@ def test_the_runbook_as_it_is_written(module_settings: Settings, marts: Connecti
     section = text.split("## A template of your own\n")[1].split("\n## ")[0]
     blocks = re.findall(r"^```bash\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
     script = "set -e\n" + "\n".join(blocks).replace("ravenstack", "harbour")
-    environment = environment_of(module_settings) | {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    }
-    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True,
-                          timeout=250, check=False)  # fmt: skip
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = environment_of(module_settings) | {"PATH": path}
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "no faults" in done.stdout
     assert "Template board is as version 1 again (version 3)." in done.stdout

@@ -16,7 +16,17 @@ REPORT = templates.report_type("executive", None)
 TEXT = (Path(__file__).parents[4] / "docs" / "interfaces.md").read_text()
 SECTION = TEXT.split("### What a template sees\n")[1].split("\n## ")[0]
 #: What the shared page alone needs.
-INTERNAL = {"headline_size", "svg_small", "is_short", "has_targets", "has_sparks", "is_wide_table", "fits"}
+INTERNAL = {
+    "headline_size",
+    "svg_small",
+    "is_short",
+    "is_long",
+    "has_targets",
+    "has_sparks",
+    "density",
+    "widths",
+    "size",
+}
 
 
 def names_in(shape: Shape) -> set[str]:
