@@ -68,6 +68,8 @@ class Settings:
     #: What the rendering of a tenant's own template may take: wall-clock seconds, and megabytes of memory.
     template_seconds: int = DEFAULT_TEMPLATE_SECONDS
     template_megabytes: int = DEFAULT_TEMPLATE_MEGABYTES
+    #: Processes that render for one dispatch; 1: it renders by itself.
+    render_workers: int = 1
     #: Mail, Slack messages and webhooks are written to the outbox, whatever else is set: nothing goes out.
     outbox_only: bool = False
 
@@ -124,6 +126,9 @@ class Settings:
                 DEFAULT_TEMPLATE_MEGABYTES,
                 most=16_000,
                 unit="megabytes",
+            ),
+            render_workers=_whole(
+                env, "METRICPRESS_RENDER_WORKERS", len(os.sched_getaffinity(0)), most=64, unit="processes"
             ),
             outbox_only=_switch(env, "METRICPRESS_OUTBOX_ONLY"),
         )

@@ -199,6 +199,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
     """The environment of a process that is to work with these settings."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("METRICPRESS_")}
     environment |= {"METRICPRESS_HOME": str(settings.home), "COLUMNS": "80", "NO_COLOR": "1"}
+    environment["METRICPRESS_RENDER_WORKERS"] = str(settings.render_workers)
     if settings.database_url:
         environment["METRICPRESS_DATABASE_URL"] = settings.database_url
     return environment

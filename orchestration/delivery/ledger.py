@@ -121,6 +121,21 @@ class Ledger:
             if not self.conn.closed:  # a lock does not outlive its session
                 self.conn.execute("select pg_advisory_unlock(%s, hashtext(%s))", lock)
 
+    def try_rendering_alone(self, key: str) -> bool:
+        """As `rendering_alone`, for one of several at once: False where another dispatcher renders it.
+
+        Waiting with a lock in hand could wait for a dispatcher that waits for this one.
+        """
+        row = self.conn.execute(
+            "select pg_try_advisory_lock(%s, hashtext(%s))", (RENDERING_LOCKS, key)
+        ).fetchone()
+        return row is not None and bool(row[0])
+
+    def let_render(self, key: str) -> None:
+        """Give back what `try_rendering_alone` took."""
+        if not self.conn.closed:  # a lock does not outlive its session
+            self.conn.execute("select pg_advisory_unlock(%s, hashtext(%s))", (RENDERING_LOCKS, key))
+
     def kept_rendition(self, tenant_id: str, key: str) -> Rendition | None:
         """What an earlier rendering with that key left in the ledger."""
         with self.conn.cursor(row_factory=class_row(Rendition)) as cursor:

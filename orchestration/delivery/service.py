@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future, as_completed
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -27,8 +29,10 @@ from orchestration.delivery.planning import Problem, plan
 from orchestration.delivery.readiness import Readiness, judge, readiness
 from orchestration.delivery.records import Promise
 from orchestration.delivery.sending import GIVEN_UP, Sender
+from orchestration.delivery.workers import EACH, FEWEST, Answer, Job, RenderingBroken, Workers
 from orchestration.errors import MetricpressError
 from orchestration.reports import ReportRequest
+from orchestration.reports.own.template import OwnTemplate
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 
@@ -157,6 +161,15 @@ def _clock(start: datetime) -> Callable[[], datetime]:
     return lambda: start + timedelta(seconds=time.monotonic() - began)
 
 
+@dataclass(frozen=True)
+class _Started:
+    """A report that a worker renders: claimed, and its key locked, by this dispatcher."""
+
+    promise: Promise
+    attempts: int
+    key: str
+
+
 class _Dispatch:
     """One run of a dispatcher: its ledger, its look at the marts, its way out."""
 
@@ -177,6 +190,7 @@ class _Dispatch:
         self.judged: dict[tuple[str, date], Readiness] = {}
         self.waiting: list[tuple[Promise, str]] = []
         self.looks: dict[tuple[str, str], str] = {}
+        self.workers: Workers | None = None
 
     def all(self, promises: Sequence[Promise], progress: Progress | None) -> None:
         """Bring every occurrence as far as it goes now."""
@@ -198,15 +212,86 @@ class _Dispatch:
         """Prepared occurrences: many at once, and none waits long for others to be rendered."""
         batch: list[Promise] = []
         began = time.monotonic()
-        for promise in promises:
-            if promise.needs_rendering:
-                self._prepare(promise)
-            batch.append(promise)
-            if len(batch) == BATCH or time.monotonic() - began > BATCH_SECONDS:
+        for group in self._groups(promises):
+            bare = [promise for promise in group if promise.needs_rendering]
+            if len(group) == 1:
+                self._prepare_each(bare)
+            else:
+                self._prepare_all(bare)
+            batch += group
+            if len(batch) >= BATCH or time.monotonic() - began > BATCH_SECONDS:
                 yield batch
                 batch, began = [], time.monotonic()
         if batch:
             yield batch
+
+    def _groups(self, promises: Sequence[Promise]) -> Iterator[Sequence[Promise]]:
+        """One by one; where enough wait to be rendered, as many as keep the workers busy for a while."""
+        ready = sum(p.needs_rendering and self.judged[p.tenant_id, p.period_end].is_ready for p in promises)
+        count = self.settings.render_workers
+        size = count * EACH if count > 1 and ready >= FEWEST else 1
+        return (promises[start : start + size] for start in range(0, len(promises), size))
+
+    def _prepare_all(self, promises: Sequence[Promise]) -> None:
+        """Render side by side what is ready, all in one snapshot; what cannot start now follows."""
+        under_way: dict[Future[Answer], _Started] = {}
+        rest: list[Promise] = []
+        with self._snapshot() as marts:
+            row = marts.execute("select pg_export_snapshot()").fetchone()
+            assert row is not None
+            judged = judge(marts, {(promise.tenant_id, promise.period_end) for promise in promises})
+            for promise in promises:
+                ready = judged[promise.tenant_id, promise.period_end]
+                if not (ready.is_ready and self._start(promise, ready, row[0], under_way)):
+                    rest.append(promise)
+            for answer in as_completed(under_way):
+                started = under_way[answer]
+                try:
+                    self._made(started.promise, started.attempts, partial(self._keep, started, answer))
+                finally:
+                    self.book.let_render(started.key)
+        self._prepare_each(rest)
+
+    def _start(
+        self, promise: Promise, ready: Readiness, snapshot: str, under_way: dict[Future[Answer], _Started]
+    ) -> bool:
+        """Claim and hand to a worker; False for one that has to wait for an equal one, here or elsewhere.
+
+        Tenants' own templates have a process of their own for each document.
+        """
+        if promise.template_id:
+            return False
+        assert ready.data_version is not None
+        look = self._look(promise)
+        key = rendering.render_key(promise, ready.data_version, look)
+        if any(started.key == key for started in under_way.values()):
+            return False
+        if not self.book.try_rendering_alone(key):
+            return False
+        kept = self.book.kept_rendition(promise.tenant_id, key)
+        attempts = None
+        if kept is None or not rendering.intact(kept.files):
+            attempts = self.book.claim_rendering(promise, self.clock())
+        if attempts is None:  # found, or another dispatcher was first
+            self.book.let_render(key)
+            return False
+        job = Job(promise, self.settings, ready.data_version, look, snapshot)
+        under_way[self._workers().submit(job)] = _Started(promise, attempts, key)
+        return True
+
+    def _keep(self, started: _Started, answer: Future[Answer]) -> None:
+        made = answer.result()
+        assert made.rendition is not None
+        self.book.rendered(started.promise, made.rendition, made.seconds)
+
+    def _workers(self) -> Workers:
+        if self.workers is None:
+            self.workers = self.stack.enter_context(Workers(self.settings.render_workers))
+        return self.workers
+
+    def _prepare_each(self, promises: Sequence[Promise]) -> None:
+        for promise in promises:
+            self._prepare(promise)
 
     def _prepare(self, promise: Promise) -> None:
         """Render when the data is there; judged and rendered in one snapshot of the marts."""
@@ -238,17 +323,24 @@ class _Dispatch:
     def _render(self, promise: Promise, make: Callable[[], None], give_up_at: datetime) -> None:
         """Claim and make; what fails for a while is made again within `give_up_at`."""
         attempts = self.book.claim_rendering(promise, self.clock())
-        if attempts is None:
-            return
+        if attempts is not None:
+            self._made(promise, attempts, make, give_up_at)
+
+    def _made(
+        self, promise: Promise, attempts: int, make: Callable[[], None], give_up_at: datetime | None = None
+    ) -> None:
+        """Make what is claimed, and record how it failed."""
         try:
             make()
         except MetricpressError as error:
             message = f"{error}. {error.remedy}".strip()
             self.book.rendering_failed(promise, "permanent", message, None)
         except (OSError, psycopg.Error) as error:
-            again = retry_at(self.clock(), attempts + 1, give_up_at)
+            again = retry_at(self.clock(), attempts + 1, give_up_at or promise.give_up_at)
             message = f"not rendered: {error}" + ("" if again else f"; {GIVEN_UP}")
             self.book.rendering_failed(promise, "transient", message, again)
+        except RenderingBroken as error:
+            self.book.rendering_failed(promise, "permanent", f"not rendered: {error}", None)
         except Exception as error:  # a fault in one template must not stop the other reports
             logger.exception("rendering %s for %s failed", promise.report, promise.tenant_id)
             message = f"not rendered: {type(error).__name__}: {error}"
@@ -257,10 +349,7 @@ class _Dispatch:
     def _report(self, marts: Connection, promise: Promise, ready: Readiness) -> None:
         assert ready.data_version is not None
         template = rendering.template_of(marts, promise)
-        named = (promise.report, template.stamp if template else "")
-        if named not in self.looks:
-            self.looks[named] = rendering.template_version(self.settings, promise.report, template)
-        look = self.looks[named]
+        look = self._look(promise, template)
         key = rendering.render_key(promise, ready.data_version, look)
         with self.book.rendering_alone(key):
             kept = self.book.kept_rendition(promise.tenant_id, key)
@@ -272,6 +361,12 @@ class _Dispatch:
                 marts, promise, self.settings, ready.data_version, look, template
             )
             self.book.rendered(promise, made, round(time.monotonic() - began, 3))
+
+    def _look(self, promise: Promise, template: OwnTemplate | None = None) -> str:
+        named = (promise.report, template.stamp if template else "")
+        if named not in self.looks:
+            self.looks[named] = rendering.template_version(self.settings, promise.report, template)
+        return self.looks[named]
 
     @contextmanager
     def _snapshot(self) -> Iterator[Connection]:

@@ -261,6 +261,7 @@ def environment_for(settings: Settings) -> Mapping[str, str]:
         "METRICPRESS_DATABASE_URL": settings.database_url or "",
         "METRICPRESS_SMTP_URL": settings.smtp_url or "",
         "METRICPRESS_MAIL_FROM": settings.mail_from,
+        "METRICPRESS_RENDER_WORKERS": str(settings.render_workers),
         "METRICPRESS_SIGNING_KEY": ",".join(settings.signing_keys),
         "METRICPRESS_WEBHOOK_PRIVATE_HOSTS": ",".join(settings.webhook_private_hosts),
         "SLACK_BOT_TOKEN": settings.slack_bot_token or "",

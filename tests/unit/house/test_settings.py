@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,13 @@ def test_a_wrong_url_is_named_but_not_shown(name: str, value: str) -> None:
 def test_minutes_are_whole_and_in_a_day(value: str) -> None:
     with pytest.raises(MetricpressError, match="METRICPRESS_REFRESH_MINUTES"):
         Settings.from_env({"METRICPRESS_REFRESH_MINUTES": value})
+
+
+def test_reports_are_rendered_on_all_cores_unless_told_otherwise() -> None:
+    assert Settings.from_env({}).render_workers == len(os.sched_getaffinity(0))
+    assert Settings.from_env({"METRICPRESS_RENDER_WORKERS": "1"}).render_workers == 1
+    with pytest.raises(MetricpressError, match="METRICPRESS_RENDER_WORKERS"):
+        Settings.from_env({"METRICPRESS_RENDER_WORKERS": "0"})
 
 
 def test_secrets_do_not_show() -> None:
