@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from orchestration.reports.document import Document, Figure
+from orchestration.reports.document import Document, Figure, Insight, Insights
 
 
 def number_at_source(conn: psycopg.Connection[Any], figure: Figure) -> Decimal:
@@ -28,9 +29,14 @@ def number_at_source(conn: psycopg.Connection[Any], figure: Figure) -> Decimal:
     return Decimal(str(rows[0][0]))
 
 
-def trace(conn: psycopg.Connection[Any], document: Document) -> int:
+def insights_of(document: Document) -> list[Insight]:
+    """The sentences a document opens with."""
+    return [i for block in document.front if isinstance(block, Insights) for i in block.insights]
+
+
+def trace(conn: psycopg.Connection[Any], figures: Iterable[Figure]) -> int:
     """Compare every figure that has a value with its source; returns how many there were."""
-    traced = {(f.key, f.value, f.source): f for f in document.figures() if f.value is not None}
+    traced = {(f.key, f.value, f.source): f for f in figures if f.value is not None}
     for figure in traced.values():
         assert figure.value is not None
         found = number_at_source(conn, figure)

@@ -23,7 +23,7 @@ from orchestration.delivery.failures import PermanentFailure
 from orchestration.delivery.ledger import Rendition
 from orchestration.delivery.records import Promise
 from orchestration.reports import RenderedReport, ReportRequest, render
-from orchestration.reports.document import Cards, Document, Figure
+from orchestration.reports.document import Cards, Document, Figure, Insights
 from orchestration.reports.formats.view import STATUS_WORDS, change_words
 from orchestration.reports.formatting import Formatter
 from orchestration.reports.own import store
@@ -194,11 +194,13 @@ def read_back(files: Iterable[Mapping[str, Any]]) -> Content:
 
 
 def text_body(report: RenderedReport) -> str:
-    """The text part of the mail: headline, cards, where the data stands."""
+    """The text part of the mail: headline, what happened, cards, where the data stands."""
     document = report.document
     text = Formatter.of(document.locale)
     lines = [report.title, ""]
     lines += [line for line in (document.headline, document.standfirst, document.empty) if line]
+    if happened := _insights(document):
+        lines += ["", *happened]
     cards = [f"{figure.label}: {_value(figure, text)}" for figure in _cards(document)]
     if cards:
         lines += ["", *cards]
@@ -214,7 +216,7 @@ def summary_of(report: RenderedReport) -> Summary:
     """The report in short, its numbers and dates in its locale."""
     document = report.document
     text = Formatter.of(document.locale)
-    lines = (document.headline, document.standfirst, document.empty, *document.warnings)
+    lines = (document.headline, document.standfirst, document.empty, *_insights(document), *document.warnings)
     cards = list(_cards(document))
     return Summary(
         title=", ".join(part for part in (f"{document.title}: {document.tenant}", document.branch) if part),
@@ -280,6 +282,12 @@ def _cards(document: Document) -> Iterator[Figure]:
     for block in document.front:
         if isinstance(block, Cards):
             yield from block.figures
+
+
+def _insights(document: Document) -> list[str]:
+    """What happened, below the headline."""
+    blocks = (block for block in document.front_below_headline() if isinstance(block, Insights))
+    return [insight.text for block in blocks for insight in block.insights]
 
 
 def _template_files(folder: Path, report: str) -> Iterator[Path]:

@@ -8,18 +8,24 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
 
 from orchestration.demo import ORDERS
+from orchestration.reports.periods import newest_whole_period
+from orchestration.reports.request import Frequency, ReportRequest
+from orchestration.reports.service import build_document
+from orchestration.reports.templates import report_type
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.server import EmbeddedServer
 from tests.contracts.test_marts_contract import CONTRACT
+from tests.tracing import insights_of, trace
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
@@ -118,6 +124,25 @@ def test_user_types_and_summary_agree_with_the_days(marts: psycopg.Connection[An
     ).fetchall()
     assert summaries
     assert all(value == calls for value, calls in summaries)
+
+
+def test_every_number_an_executive_report_opens_with_stands_in_a_mart(
+    marts: psycopg.Connection[Any],
+) -> None:  # fmt: skip
+    """The four businesses, 31 days back, 12 weeks and 8 months: each number is found by its source."""
+    report, rules = report_type("executive", None), set()
+    tenants = marts.execute("select tenant_id, complete_date, week_start from marts.tenants").fetchall()
+    for tenant, complete, week_start in tenants:
+        for frequency, count in (("daily", 31), ("weekly", 12), ("monthly", 8)):
+            end = complete
+            for _ in range(count):
+                first, last = newest_whole_period(frequency, end, week_start)
+                request = ReportRequest(tenant, "executive", cast(Frequency, frequency), first, last)
+                insights = insights_of(build_document(marts, request, report))
+                trace(marts, (figure for insight in insights for figure in insight.figures))
+                rules |= {insight.rule for insight in insights}
+                end = first - timedelta(days=1)
+    assert rules >= {"target", "mover", "largest", "driver", "streak", "weekday"}
 
 
 def test_the_portfolio_adds_up_dollars_and_yen(home: Path, first: dict[str, Any]) -> None:

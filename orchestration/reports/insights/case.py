@@ -84,10 +84,11 @@ class Case:
 
     @property
     def usual_value(self) -> Decimal:
-        """The median of past values; of a day that of the same weekday, where there is one."""
+        """The median of the last values, of all where none of them is known; of a day that of its weekday."""
         recent = self.values[-1 - WINDOW[self.grain] : -1]
         same = recent[::7] if self.is_by_weekday and len(recent) == WINDOW["day"] else ()
-        return median([v for v in same if v is not None] or [v for v in recent if v is not None])
+        known = ([value for value in values if value is not None] for values in (same, recent))
+        return median(next(filter(None, known), self.past))
 
     def is_echo_of(self, other: Case) -> bool:
         """Whether both moved from and to the same values, as calls do where each lead is called once."""

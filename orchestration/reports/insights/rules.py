@@ -136,9 +136,8 @@ def record(case: Case, text: Formatter) -> Finding | None:
         if case.is_by_weekday and not is_high:
             continue  # the lowest days are the same weekday each week
         best = max if is_high else min
+        # Of equal values the first one holds the record.
         index, holder = best(known[-span:], key=lambda entry: entry[1])
-        # Of equal values the last one holds the record.
-        index = max(i for i, value in known[-span:] if value == holder)
         clear = now - holder if is_high else holder - now
         is_old = len(case.values) - 1 - index >= RECORD_AGE[case.grain]
         if clear > 0 and clear >= usual / 2 and is_old and _far_from_the_middle(case, now):

@@ -10,7 +10,16 @@ from decimal import Decimal
 
 from orchestration.delivery.rendering import read_back, summary_of, text_body
 from orchestration.reports import RenderedReport
-from orchestration.reports.document import Brand, Cards, Comparison, Document, Figure, Target
+from orchestration.reports.document import (
+    Brand,
+    Cards,
+    Comparison,
+    Document,
+    Figure,
+    Insight,
+    Insights,
+    Target,
+)
 
 
 def report() -> RenderedReport:
@@ -20,11 +29,12 @@ def report() -> RenderedReport:
         target=Target(Decimal("13000"), None, "warning"),
     )  # fmt: skip
     nrr = Figure("nrr", "Net revenue retention", None, format="percent", reason="no customers before")
+    happened = Insights((Insight("mover", "MRR rose.", ()), Insight("record", "Calls at their best.", ())))
     document = Document(
         report="executive", title="Executive report", frequency="monthly", tenant="Gym", branch="North",
         period_start=date(2026, 10, 1), period_end=date(2026, 10, 31), period_words="Oktober 2026",
         as_of=datetime(2026, 11, 1, 5, tzinfo=UTC), timezone="UTC", headline="MRR rose.",
-        standfirst="Churn fell.", brand=Brand(), locale="de", front=(Cards((mrr, nrr)),),
+        standfirst="Churn fell.", brand=Brand(), locale="de", front=(happened, Cards((mrr, nrr))),
         warnings=("An exchange rate is missing.",),
     )  # fmt: skip
     return RenderedReport("Executive", document, {}, {}, "")
@@ -33,7 +43,7 @@ def report() -> RenderedReport:
 def test_numbers_in_the_locale_and_states_in_words() -> None:
     said = summary_of(report())
     assert said.title == "Executive report: Gym, North"
-    assert said.lines == ("MRR rose.", "Churn fell.", "An exchange rate is missing.")
+    assert said.lines == ("MRR rose.", "Churn fell.", "Calls at their best.", "An exchange rate is missing.")
     assert said.as_of == "1. November 2026, 05:00 (UTC)"
     assert said.against == "October"
     mrr, nrr = said.highlights
@@ -47,6 +57,10 @@ def test_numbers_in_the_locale_and_states_in_words() -> None:
 
 def test_the_text_of_a_mail_is_in_the_language_of_the_report() -> None:
     lines = text_body(replace(report(), files={"pdf": b"%PDF"})).splitlines()
+    assert lines.count("MRR rose.") == 1, "the headline is not said again"
+    assert lines.index("Calls at their best.") < lines.index(
+        "MRR: 12.345,50\u00a0€ (plus 12,2\u00a0%, Vergleich: October)"
+    )
     assert "MRR: 12.345,50\u00a0€ (plus 12,2\u00a0%, Vergleich: October)" in lines
     assert "Datenstand: 1. November 2026, 05:00 (UTC)." in lines
     assert lines[-1] == "Der vollständige Bericht liegt bei."
