@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from orchestration.errors import MetricpressError
@@ -19,22 +18,18 @@ from orchestration.reports.data.ranges import read_range
 from orchestration.reports.document import (
     Block,
     Brand,
-    Cards,
     Charts,
     Document,
-    Figure,
     FigureTable,
-    Insights,
     Number,
-    Remarks,
     Section,
 )
 from orchestration.reports.documents import common, mrr_bridge, prose
 from orchestration.reports.documents.common import Shelf
-from orchestration.reports.documents.executive_parts import ECHOES, FURTHER, LEADING, PARTS, Part
+from orchestration.reports.documents.executive_front import Front, write_front
+from orchestration.reports.documents.executive_parts import FURTHER, LEADING, PARTS, Part
 from orchestration.reports.formatting import Formatter
 from orchestration.reports.insights import Opening, open_letter
-from orchestration.reports.insights.case import LEAST_POINTS, LEAST_RATE
 from orchestration.reports.insights.opening import RANKS, Candidate
 from orchestration.reports.messages import N_
 from orchestration.reports.periods import Period
@@ -163,9 +158,10 @@ def _filled(
     speaking = [pair for pair in parts if not _silent(shelf, pair[1])]
     figures = [shelf.figure(metric) for _, metrics in speaking for metric in metrics]
     cards = _highlights(shelf, parts)
-    known = [figure for metric in cards if (figure := shelf.figure(metric)).value is not None]
-    sections = [_section(shelf, part, metrics, movements) for part, metrics in speaking]
-    headline = _headline(known, opening, text)
+    has_mrr = any("mrr" in metrics for _, metrics in speaking)
+    behind = mrr_bridge.behind(shelf, movements) if has_mrr else None
+    front = write_front(shelf, cards, figures, opening, behind)
+    sections = [_section(shelf, part, metrics, movements, front) for part, metrics in speaking]
     if quiet := [prose.phrase(text.t(part.title), text) for part, _ in parts if (part, _) not in speaking]:
         told = text.t("Nothing was recorded for {sections}.", sections=text.listed(quiet))
         sections.append(Section("silent", text.t("Without entries"), told, ()))
@@ -175,84 +171,13 @@ def _filled(
         shelf.period,
         text,
         brand,
-        headline=headline,
-        standfirst=_standfirst(shelf, known, figures, opening),
-        front=_front(shelf, cards, figures, known, opening, headline),
+        headline=front.headline,
+        standfirst=front.standfirst,
+        front=front.blocks,
         sections=tuple(sections),
         definitions=prose.definitions(figures),
         warnings=mrr_bridge.warnings(shelf, movements),
     )
-
-
-def _headline(known: list[Figure], opening: Opening | None, text: Formatter) -> str:
-    """How the leading figures moved; where the first of them hardly did, the first of the sentences."""
-    if opening is not None and opening.insights and known:
-        is_first = opening.metric == known[0].key or opening.rule == "target"
-        if is_first or not _moved_far(known[0]):
-            return opening.insights[0].text
-    return prose.sentence([prose.moved(figure, text) for figure in known[:2]], text)
-
-
-def _moved_far(figure: Figure) -> bool:
-    comparison = figure.comparison
-    if comparison is None or comparison.change is None:
-        return False
-    if comparison.change_rate is None:
-        return abs(Decimal(comparison.change)) >= LEAST_POINTS
-    return abs(comparison.change_rate) >= LEAST_RATE
-
-
-def _standfirst(
-    shelf: Shelf, known: list[Figure], figures: list[Figure], opening: Opening | None
-) -> str:  # fmt: skip
-    """Under the headline: how many figures went which way, on a quiet day that it is one."""
-    text, tally = shelf.text, prose.tally(figures, shelf.period, shelf.text)
-    if opening is None:
-        tally = " ".join((prose.sentence([prose.moved(figure, text) for figure in known[2:4]], text), tally))
-    elif opening.is_judged and not opening.insights:
-        tally = " ".join((text.t("No leading figure left its usual range."), tally))
-    return tally.strip()
-
-
-def _front(
-    shelf: Shelf,
-    cards: Sequence[str],
-    figures: list[Figure],
-    known: list[Figure],
-    opening: Opening | None,
-    headline: str,
-) -> tuple[Block, ...]:
-    """What happened, the cards, the trend of what the headline tells, what is off target."""
-    front: list[Block] = []
-    leading = list(cards)
-    if opening is not None and opening.insights:
-        front.append(Insights(opening.insights))
-        if opening.insights[0].text == headline:
-            leading.insert(0, opening.metric or cards[0])
-    front.append(Cards(tuple(shelf.figure(metric) for metric in cards)))
-    if opening is None:
-        told = {*ECHOES, *(figure.key for figure in known[:2])}
-        front += prose.moves([figure for figure in figures if figure.key not in told], shelf.text)
-    else:
-        front += _off_target(figures, opening, shelf.text)
-    trend = next((chart for metric in leading if (chart := shelf.trend(metric, wide=True))), None)
-    if trend is not None:
-        front.append(Charts((trend,)))
-    return tuple(front)
-
-
-def _off_target(figures: list[Figure], opening: Opening, text: Formatter) -> tuple[Remarks, ...]:
-    """Targets that are missed and are no news: those that the sentences do not tell."""
-    told = {
-        figure.key for insight in opening.insights if insight.rule == "target" for figure in insight.figures
-    }
-    lines = [
-        text.t("{name}: {value}, target {target}", name=figure.label, value=text.figure(figure, True),
-               target=text.like(figure, figure.target.value, True))
-        for figure in figures
-        if figure.target and figure.target.status == "error" and figure.key not in told
-    ]  # fmt: skip
-    return (Remarks(text.t("Off target"), tuple(lines), "worse"),) if lines else ()
 
 
 def _opening(conn: rows.Connection, shelf: Shelf, parts: list[Shown]) -> Opening | None:
@@ -290,12 +215,19 @@ def _highlights(shelf: Shelf, parts: list[Shown]) -> list[str]:
     return sorted(chosen, key=reading.index)
 
 
-def _section(shelf: Shelf, part: Part, metrics: tuple[str, ...], movements: Mapping[str, Number]) -> Section:
+def _section(
+    shelf: Shelf, part: Part, metrics: tuple[str, ...], movements: Mapping[str, Number], front: Front
+) -> Section:  # fmt: skip
+    """A section says and draws first what the front page has not."""
     text, title = shelf.text, shelf.text.t(part.title)
     figures = tuple(shelf.figure(metric) for metric in metrics)
     by_key = {figure.key: figure for figure in figures if figure.value is not None}
-    told = [by_key[metric] for metric in part.cards if metric in by_key][:2]
-    drawn = [metric for metric in part.charts if metric in metrics and shelf.trend(metric)][:2]
+    told = [by_key[metric] for metric in part.cards if metric in by_key and metric not in front.told][:2]
+    drawn = [
+        metric
+        for metric in part.charts
+        if metric in metrics and metric != front.drawn and shelf.trend(metric)
+    ][:2]
     charts = tuple(chart for m in drawn if (chart := shelf.trend(m, wide=len(drawn) == 1)))
     blocks: list[Block] = []
     if part.key == "revenue" and (bridge := mrr_bridge.bridge(shelf, movements)):

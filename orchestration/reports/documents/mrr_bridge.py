@@ -10,13 +10,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from orchestration.reports.document import Chart, Figure, Number, Series, Source
+from orchestration.reports.document import Chart, Figure, Insight, Number, Series, Source
 from orchestration.reports.documents.common import Shelf
 from orchestration.reports.documents.prose import phrase
+from orchestration.reports.insights.case import LEAST_RATE
 from orchestration.reports.messages import N_
 
 #: Movements are stored unrounded; half a minor unit is no gap.
 LEAST_GAP = Decimal("0.005")
+#: What is told behind a change: movements of at least this part of it, and no more than so many.
+LEAST_PART, MOST_STEPS = Decimal("0.1"), 3
 #: Steps in order, each with its sign.
 STEPS = (
     ("new", N_("New business"), 1), ("reactivation", N_("Reactivated"), 1), ("expansion", N_("Expansion"), 1),
@@ -50,6 +53,26 @@ def bridge(shelf: Shelf, movements: Mapping[str, Number]) -> Chart | None:
         labels=labels,
         wide=True,
     )
+
+
+def behind(shelf: Shelf, movements: Mapping[str, Number]) -> Insight | None:
+    """The largest movements behind a change of MRR; None when it is small or they do not add up to it."""
+    chart, text = bridge(shelf, movements), shelf.text
+    if chart is None:
+        return None
+    start, *steps, end = chart.labels
+    before, now = Decimal(start.value or 0), Decimal(end.value or 0)
+    if before == 0 or abs(now - before) < LEAST_RATE * abs(before):
+        return None
+    largest = sorted(steps, key=lambda step: -abs(Decimal(step.value or 0)))
+    told = [s for s in largest if abs(Decimal(s.value or 0)) >= LEAST_PART * abs(now - before)][:MOST_STEPS]
+    said = text.listed([f"{phrase(step.label, text)} {text.figure(step, True)}" for step in told])
+    words = (
+        text.t("Behind the rise in {name}: {steps}.", name=chart.sample.label, steps=said)
+        if now > before
+        else text.t("Behind the fall in {name}: {steps}.", name=chart.sample.label, steps=said)
+    )
+    return Insight("movements", words, tuple(told))
 
 
 def warnings(shelf: Shelf, movements: Mapping[str, Number]) -> tuple[str, ...]:
