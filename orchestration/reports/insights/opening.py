@@ -19,8 +19,8 @@ from orchestration.reports.insights.case import FEWEST_CHANGES, LEAST_OF_MRR, Ca
 from orchestration.reports.insights.drivers import driver
 from orchestration.reports.insights.rules import RULES, Finding, largest, mover
 
-#: Periods of history that are read: half a year of days, two years of weeks, five years of months.
-HISTORY = {"day": 184, "week": 105, "month": 61}
+#: Periods of history that are read: 18 weeks of days, two years of weeks, five years of months.
+HISTORY = {"day": 126, "week": 105, "month": 61}
 #: A letter opens with no more sentences than this.
 MOST_SENTENCES = 5
 #: And with no more large moves that are not unusual.

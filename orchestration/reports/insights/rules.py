@@ -33,7 +33,7 @@ RECORD_AGE = {"day": 28, "week": 8, "month": 6}
 #: Steps in one direction before one against it is a turn.
 RUN = 4
 #: A run is told when it reaches one of these lengths.
-STREAKS = {"day": (30, 90, 180), "week": (6, 13, 26, 52, 104), "month": (6, 12, 24, 36, 48, 60)}
+STREAKS = {"day": (30, 90), "week": (6, 13, 26, 52, 104), "month": (6, 12, 24, 36, 48, 60)}
 #: Periods in a row on the other side of a target before a change of sides is news.
 SETTLED = 2
 #: The same weekday of so many weeks says what is usual, the fewest that can, and how far off is far.
