@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 
 from orchestration.errors import MetricpressError
 from orchestration.reports.formatting import Formatter
@@ -59,7 +60,7 @@ class Period:
         """The period that ends the day before this one begins."""
         return Period(self.frequency, self._start(-1), self.start - timedelta(days=1))
 
-    @property
+    @cached_property
     def trend(self) -> tuple[date, ...]:
         """Starts of the periods on a trend chart, this one last."""
         if self.frequency == "range":

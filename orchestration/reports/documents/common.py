@@ -124,6 +124,8 @@ class Shelf:
     #: Of a range: its days for charts, and why a figure has no value.
     days: Mapping[str, Mapping[date, Point]] | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)
+    #: Figures made already: one stands on a card, in a table and in a sentence.
+    _made: dict[str, Figure] = field(default_factory=dict, compare=False, repr=False)
 
     def point(self, metric: str, start: date | None = None) -> Point | None:
         """The metric's row of a period, this one by default."""
@@ -142,6 +144,11 @@ class Shelf:
 
     def figure(self, metric: str) -> Figure:
         """The metric in this period with its comparison, target, and the reason when it is NULL."""
+        if metric not in self._made:
+            self._made[metric] = self._figure(metric)
+        return self._made[metric]
+
+    def _figure(self, metric: str) -> Figure:
         blank = self.blank(metric)
         value = self.value(metric)
         before = self.value(metric, self.period.previous.start)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cached_property
 from statistics import median
 
 from orchestration.reports.data.common import TargetRow
@@ -94,6 +95,7 @@ class Case:
         """Whether both moved from and to the same values, as calls do where each lead is called once."""
         return (self.now, self.before) == (other.now, other.before)
 
+    @cached_property
     def usual_change(self) -> Decimal | None:
         """The median size of past changes, their mean where most are 0; None when there are too few.
 

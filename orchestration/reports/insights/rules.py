@@ -92,7 +92,7 @@ def largest(case: Case, text: Formatter) -> Finding | None:
 
 
 def _mover(case: Case, text: Formatter, rule: str, least: Decimal, least_rate: Decimal) -> Finding | None:
-    usual, now, before = case.usual_change(), case.now, case.before
+    usual, now, before = case.usual_change, case.now, case.before
     if usual is None or now is None or before is None or now == before:
         return None
     size = abs(now - before)
@@ -128,7 +128,7 @@ _MOVED = {
 
 def record(case: Case, text: Formatter) -> Finding | None:
     """The highest or lowest value for long, clear of the one before it, which must have stood for a while."""
-    now, usual, span = case.now, case.usual_change(), RECORD_SPAN[case.grain]
+    now, usual, span = case.now, case.usual_change, RECORD_SPAN[case.grain]
     known = [(index, value) for index, value in enumerate(case.values[:-1]) if value is not None]
     if now is None or usual is None or len(known) < span:
         return None
@@ -167,7 +167,7 @@ _RECORDS = {
 
 def turn(case: Case, text: Formatter) -> Finding | None:
     """Four steps or more in one direction, then one against it that is larger than usual."""
-    run, usual = _run(case, len(case.values) - 2), case.usual_change()
+    run, usual = _run(case, len(case.values) - 2), case.usual_change
     if case.is_by_weekday or usual is None or run is None or run.length < RUN:
         return None
     now, before = case.values[-1], case.values[-2]
@@ -200,7 +200,7 @@ _TURNS = {
 
 def streak(case: Case, text: Formatter) -> Finding | None:
     """A run that has just reached six steps, twelve, and so on, and came far."""
-    run, usual = _run(case, len(case.values) - 1), case.usual_change()
+    run, usual = _run(case, len(case.values) - 1), case.usual_change
     if case.is_by_weekday or run is None or usual is None or run.length not in STREAKS[case.grain]:
         return None
     now = case.values[-1]

@@ -159,5 +159,5 @@ def test_the_usual_change_skips_gaps() -> None:
     values = [100, None, 130, 140, None, 150, 160, 170, 180, 190, 200, 210, 215]
     steps = [b - a for a, b in pairwise(values[:-1]) if a is not None and b is not None]
     assert sorted(steps) == [10] * 7
-    assert case("leads", "week", values).usual_change() is None, "seven steps are too few"
-    assert case("leads", "week", [90, *values]).usual_change() == 10
+    assert case("leads", "week", values).usual_change is None, "seven steps are too few"
+    assert case("leads", "week", [90, *values]).usual_change == 10
