@@ -30,38 +30,11 @@ from orchestration.reports.document import (
     Source,
     Target,
 )
-from orchestration.reports.documents.prose import (
-    definition_text,
-    definitions,
-    moved,
-    moves,
-    phrase,
-    sentence,
-    settings_print,
-    small_print,
-    tally,
-)
+from orchestration.reports.documents.prose import definition_text, phrase, small_print
 from orchestration.reports.formatting import Formatter
 from orchestration.reports.messages import N_
 from orchestration.reports.periods import Period
 from orchestration.reports.request import ReportRequest
-
-#: The names of prose.py stay importable from here until every report takes them from there.
-__all__ = [
-    "Shelf",
-    "compare",
-    "definition_text",
-    "definitions",
-    "document",
-    "line_chart",
-    "moved",
-    "moves",
-    "phrase",
-    "sentence",
-    "settings_print",
-    "small_print",
-    "tally",
-]
 
 #: Why a figure is NULL that is not a quotient of two sums.
 _NO_DATA = N_("the data it needs is not recorded")
