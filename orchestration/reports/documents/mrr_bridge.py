@@ -68,9 +68,9 @@ def behind(shelf: Shelf, movements: Mapping[str, Number]) -> Insight | None:
     told = [s for s in largest if abs(Decimal(s.value or 0)) >= LEAST_PART * abs(now - before)][:MOST_STEPS]
     said = text.listed([f"{phrase(step.label, text)} {text.figure(step, True)}" for step in told])
     words = (
-        text.t("Behind the rise in {name}: {steps}.", name=chart.sample.label, steps=said)
+        text.t("Behind the rise in MRR: {steps}.", steps=said)
         if now > before
-        else text.t("Behind the fall in {name}: {steps}.", name=chart.sample.label, steps=said)
+        else text.t("Behind the fall in MRR: {steps}.", steps=said)
     )
     return Insight("movements", words, tuple(told))
 

@@ -110,7 +110,7 @@ def test_a_record_names_the_last_better_period() -> None:
     text = said(rules.record(case("leads", "week", [*weeks, 300]), EN))
     assert text == "New leads rose to 300, the highest since the week of August 18, 2025."
     low = said(rules.record(case("leads", "week", [100 if w == 400 else w for w in weeks] + [120]), DE))
-    assert low == "New leads gefallen auf 120, niedrigster Stand seit der Woche ab 18. August 2025."
+    assert low == "New leads auf 120 gefallen, niedrigster Stand seit der Woche ab 18. August 2025."
 
 
 def test_a_turn_ends_a_run_with_a_step_that_counts() -> None:
