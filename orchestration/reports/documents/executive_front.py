@@ -20,6 +20,10 @@ from orchestration.reports.insights.case import LEAST_POINTS, LEAST_RATE
 from orchestration.reports.insights.opening import MOST_SENTENCES
 
 
+#: A first page with more sentences has no room for a chart.
+MOST_WITH_CHART = 4
+
+
 @dataclass(frozen=True)
 class Front:
     """The first page. `told` are the metrics of the headline, `drawn` the one of the chart."""
@@ -60,7 +64,9 @@ def write_front(
         more = text.t("No leading figure left its usual range.") if is_quiet else ""
         if insights:
             blocks.insert(0, Insights(tuple(insights[:MOST_SENTENCES])))
-    trend = next((chart for metric in (*told, *cards) if (chart := shelf.trend(metric, wide=True))), None)
+    trend = None
+    if _has_room(blocks):
+        trend = next((chart for metric in (*told, *cards) if (chart := shelf.trend(metric, wide=True))), None)
     if trend is not None:
         blocks.append(Charts((trend,)))
     standfirst = f"{more} {prose.tally(figures, shelf.period, text)}".strip()
@@ -78,6 +84,11 @@ def _headline(
     leading = known[:2]
     said = prose.sentence([prose.moved(figure, text) for figure in leading], text)
     return said, tuple(figure.key for figure in leading)
+
+
+def _has_room(blocks: Sequence[Block]) -> bool:
+    """Whether the first page holds a chart beside its sentences; else the chart stands in its section."""
+    return all(not isinstance(block, Insights) or len(block.insights) <= MOST_WITH_CHART for block in blocks)
 
 
 def _moved_far(figure: Figure) -> bool:

@@ -149,3 +149,12 @@ def test_no_movements_are_told(now: int, movements: dict[str, int], why: str) ->
     given = shelf(mrr=(1000, now))
     amounts = {kind: Decimal(amount) for kind, amount in movements.items()}
     assert mrr_bridge.behind(given, amounts) is None, why
+
+
+def test_a_page_full_of_sentences_leaves_the_chart_to_its_section() -> None:
+    many = tuple(replace(CALLS, text=f"Sentence {letter}.") for letter in "ABCDE")
+    given = shelf(mrr=(1000, 1200), calls=(200, 300))
+    assert front(given, Opening(many[:4], "calls", True)).drawn == "mrr"
+    page = front(given, Opening(many, "calls", True))
+    assert page.drawn is None
+    assert not [block for block in page.blocks if isinstance(block, Charts)]
