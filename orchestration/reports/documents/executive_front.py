@@ -19,7 +19,6 @@ from orchestration.reports.insights import Opening
 from orchestration.reports.insights.case import LEAST_POINTS, LEAST_RATE
 from orchestration.reports.insights.opening import MOST_SENTENCES
 
-
 #: A first page with more sentences has no room for a chart.
 MOST_WITH_CHART = 4
 
