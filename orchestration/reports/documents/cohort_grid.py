@@ -86,7 +86,9 @@ class Grid:
             if (cell.cohort_start, cell.period_index) not in kept
             and add_periods(cell.cohort_start, choice.period, cell.period_index) <= day
         ]  # fmt: skip
-        return cls(choice, {cell.cohort_start: cell.cohort_size for cell in begun}, kept, len(running))
+        # Later cells of a rolling cohort count only whom they could reach so far.
+        sizes = {cell.cohort_start: cell.cohort_size for cell in begun if cell.period_index == 0}
+        return cls(choice, sizes, kept, len(running))
 
     @property
     def cohorts(self) -> list[date]:

@@ -88,10 +88,11 @@ class _Tags:
     def items(self, element: Element) -> None:
         """A group of a term and what is said of it becomes an item, the term its label."""
         for group in self.children(element):
-            if group["S"] != "/Div":
+            items = list(self.children(group))
+            if group["S"] != "/Div" or not items or any(item["S"] != "/LI" for item in items):
                 continue
             group["S"] = "/LI"
-            bodies = [body for item in self.children(group) for body in self.children(item)]
+            bodies = [body for item in items for body in self.children(item)]
             for body in bodies:
                 body["P"] = group.reference
             if len(bodies) > 1:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -178,6 +179,27 @@ def test_a_preview_writes_files_and_nothing_else(gym, command, tmp_path) -> None
     assert all((tmp_path / "out" / name).is_file() for name in names)
     assert gym.rows("select * from reporting.report_occurrences") == []
     assert not (gym.settings.home / "outbox").exists()
+
+
+def test_all_formats_are_attached_under_their_names_and_types(gym, command, tmp_path) -> None:
+    gym.subscribe("gym", "ceo@gym.example")
+    formats = "html,xlsx,csv,json"
+    sent = command("deliver", "send", "daily executive", "--format", formats)
+    assert sent.returncode == 0, sent.stderr
+    (mail,) = (gym.settings.home / "outbox").rglob("*.eml")
+    parts = message_from_bytes(mail.read_bytes(), policy=policy.default).iter_attachments()
+    assert {Path(part.get_filename()).suffix: part.get_content_type() for part in parts} == {
+        ".html": "text/html", ".csv": "text/csv", ".json": "application/json",
+        ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    }  # fmt: skip
+    folder = tmp_path / "raw"
+    shown = command("deliver", "preview", "daily executive", "--format", "csv-raw", "--folder", str(folder))
+    assert shown.returncode == 0, shown.stderr
+    assert [path.name for path in folder.glob("*.csv")] == [f"{Path(shown.stdout.split()[0]).name}"]
+    assert shown.stdout.split()[0].endswith(".raw.csv")
+    refused = command("deliver", "send", "daily executive", "--format", "csv-raw")
+    assert refused.returncode == 2
+    assert "'csv-raw' is not a format" in refused.stderr
 
 
 def test_after_the_mail_server_was_mended_only_the_failed_go_out_again(

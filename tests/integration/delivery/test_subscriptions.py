@@ -36,6 +36,7 @@ pytestmark = pytest.mark.integration
         ({"delivery_days": ("mon", "tue"), "frequency": "weekly"}, "one delivery day", "--days"),
         ({"delivery_method": "fax"}, "'fax' is not a delivery method", "email, slack, webhook, file"),
         ({"formats": ("docx",)}, "'docx' is not a format", "pdf"),
+        ({"formats": ("csv-raw",)}, "'csv-raw' is not a format", "pdf, html, xlsx, csv, json"),
         ({"formats": ()}, "needs a format", "pdf"),
         ({"branch_id": "moon"}, "'moon' is not a branch of tenant gym", "Known: none"),
         ({"locale": "klingon"}, "unknown locale 'klingon'", ""),

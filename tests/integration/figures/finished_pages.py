@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Any
 
 from orchestration.reports.document import (
@@ -28,6 +29,9 @@ from orchestration.reports.formatting import Formatter
 from orchestration.reports.periods import THIS
 
 VOID = {"meta", "br", "img", "link", "hr", "input"}
+#: Attributes that hold an address, and elements that fetch or run something.
+ADDRESSES = {"src", "href", "srcset", "xlink:href", "action"}
+FETCHING = {"script", "link", "iframe", "object", "base"}
 DRAWINGS = ("svg", "figure")
 PARAGRAPHS = {"p", "h1", "h2", "h3", "li", "dt", "dd", "figcaption"}
 
@@ -259,3 +263,46 @@ def _written(way: set[str], drawing: Sequence[str]) -> bool:
     if len(drawing) > 1:
         return any(words.lstrip("+").startswith(one) or words == one for one in way for words in drawing)
     return any(one in words for one in way for words in drawing)
+
+
+def html_problems(markup: str, language: str) -> list[str]:
+    """What keeps a page from standing alone, and from being read by who cannot see it."""
+    page = html_page(markup)
+    nodes = list(page.find(*{tag.casefold() for tag in re.findall(r"<(\w+)", markup)}))
+    outside = [
+        f"<{node.tag} {name}={value[:60]!r}>"
+        for node in nodes
+        for name, value in ((name, value or "") for name, value in node.attributes.items())
+        if name in ADDRESSES and not value.startswith(("data:", "#"))
+    ]
+    outside += [
+        f"<{node.tag}>" for node in nodes if node.tag in ("script", "link", "iframe", "object", "base")
+    ]
+    outside += [
+        found for found in re.findall(r"url\(\s*[\"']?([^)]{0,60})|(@import[^;]{0,60})", markup)
+        if not found[0].startswith(("data:", "#"))
+    ]  # fmt: skip
+    wrong = [f"needs {one}" for one in outside]
+    (root,) = (node for node in nodes if node.tag == "html")
+    if root.attributes.get("lang") != language:
+        wrong.append(f"lang is {root.attributes.get('lang')}")
+    for tag in ("main", "header", "h1"):
+        count = sum(node.tag == tag for node in nodes)
+        if count != 1:
+            wrong.append(f"{count} <{tag}>")
+    levels = [int(node.tag[1]) for node in nodes if re.fullmatch("h[1-6]", node.tag)]
+    if levels[:1] != [1] or any(after > before + 1 for before, after in pairwise(levels)):
+        wrong.append(f"headings {levels}")
+    wrong += [
+        f"<th> {n.text()!r} without scope" for n in nodes if n.tag == "th" and not n.attributes.get("scope")
+    ]
+    wrong += ["<img> without alt" for n in nodes if n.tag == "img" and n.attributes.get("alt") is None]
+    return wrong + [
+        "a picture without a text"
+        for node in nodes
+        if node.tag == "svg" and not _hidden(node) and not any(t.text().strip() for t in node.find("title"))
+    ]
+
+
+def _hidden(node: Node) -> bool:
+    return node.attributes.get("aria-hidden") == "true"
