@@ -55,7 +55,7 @@ def trend_table(lines: Sequence[TrendLine], spans: Sequence[Period], text: Forma
     columns = (
         Column(text.t("Trend over {span}", span=span_words(spans, text)), "left"), Column(text.t("Median")),
         Column(text.t("Last month") if spans[-1].frequency == "monthly" else text.t("Last week")),
-        Column(text.t("Trend"), "left"),
+        Column(text.t("Direction"), "left"),
     )  # fmt: skip
     return Table(
         "trends",
