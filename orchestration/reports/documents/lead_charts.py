@@ -54,11 +54,17 @@ def funnel(book: Book) -> Chart:
 def best_hour(hours: Sequence[Hour], book: Book) -> str:
     """The hour in which most calls were completed, among those that hold their even share of the calls.
 
-    An hour with a handful of calls is no advice.
+    An hour with a handful of calls is no advice. Where these hours do not differ, the busiest one is told.
     """
     text, enough = book.text, sum((hour.total_calls for hour in hours), Decimal(0)) / len(hours)
-    best = max((hour for hour in hours if hour.total_calls >= enough),
-               key=lambda hour: hour.calls_completed / hour.total_calls)  # fmt: skip
+    busy = [hour for hour in hours if hour.total_calls >= enough]
+    rates = {hour.hour_of_day: hour.calls_completed / hour.total_calls for hour in busy}
+    if len(set(rates.values())) == 1:
+        most = max(busy, key=lambda hour: hour.total_calls)
+        count = text.figure(Figure("busiest_hour", "", most.total_calls))
+        hour = text.hour(most.hour_of_day)
+        return text.t("Most calls began from {hour}:00: {count}.", hour=hour, count=count)
+    best = max(busy, key=lambda hour: rates[hour.hour_of_day])
     rate = Figure("best_hour", "", best.calls_completed / best.total_calls, "percent")
     return text.n(
         "Among the busier hours the one from {hour}:00 completed most: {rate} of {count} call.",
@@ -82,7 +88,8 @@ def hours_of_the_day(hours: Sequence[Hour], lead: str, book: Book) -> Chart:
 
 
 def week_grid(cells: Sequence[Cell], days: tuple[date, date], book: Book) -> Chart | None:
-    """Share of calls completed by day of the week and hour; None where too few hours have enough calls.
+    """Share of calls completed by day of the week and hour; None where too few hours have enough calls, or
+    where all are alike.
 
     `days`: first and last day that the cells cover.
     """
@@ -90,7 +97,7 @@ def week_grid(cells: Sequence[Cell], days: tuple[date, date], book: Book) -> Cha
     grid = {(cell.weekday, cell.hour_of_day): cell for cell in cells}
     rates = {place: cell.calls_completed / cell.total_calls for place, cell in grid.items()
              if cell.total_calls >= LEAST_CALLS}  # fmt: skip
-    if len(rates) < LEAST_CELLS:
+    if len(rates) < LEAST_CELLS or len(set(rates.values())) == 1:
         return None
     hours = range(min(hour for _, hour in rates), max(hour for _, hour in rates) + 1)
     order = range(1, 8) if book.tenant.week_start == "monday" else (7, 1, 2, 3, 4, 5, 6)
@@ -149,12 +156,17 @@ def calls_by_person(staff: Sequence[Staff], book: Book) -> Chart | None:
 
 
 def best_person(staff: Sequence[Staff], book: Book) -> str:
-    """Who completed the largest share of calls, among those with at least half of the average number."""
+    """Who completed the largest share of calls, among those with at least half of the average number.
+
+    Nobody where they do not differ.
+    """
     callers = [one for one in staff if one.calls and one.staff_id != NOT_NAMED]
     if len(callers) < 2:
         return ""
     text, average = book.text, sum((one.calls for one in callers), Decimal(0)) / len(callers)
     steady = [one for one in callers if one.calls * 2 >= average]
+    if len({one.completed / one.calls for one in steady}) == 1:
+        return ""
     best = max(steady, key=lambda one: (one.completed / one.calls, one.calls))
     rate = Figure("best_person", "", best.completed / best.calls, "percent")
     return text.n(

@@ -43,7 +43,10 @@ def test_the_best_hour_holds_its_share_of_the_calls() -> None:
     assert lead_charts.best_hour(hours, book()) == (
         "Among the busier hours the one from 10:00 completed most: 60.0% of 10 calls."
     )
-    assert "1 call." in lead_charts.best_hour([hour(9, 1, 1)], book())
+    # Where the busier hours are alike, none is better: the busiest is told.
+    alike = [hour(9, 12, 6), hour(10, 10, 5), hour(20, 2, 2)]
+    assert lead_charts.best_hour(alike, book()) == "Most calls began from 09:00: 12."
+    assert lead_charts.best_hour([hour(9, 1, 1)], book()) == "Most calls began from 09:00: 1."
     assert "60,0\u00a0% von 10 Anrufen" in lead_charts.best_hour(hours, book(text=GERMAN))
 
 
@@ -54,6 +57,7 @@ def test_the_best_person_has_half_of_the_average_calls() -> None:
     fewer = [*staff[:2], person("cy", 3, 3), person("(none)", 50, 50)]
     assert "bob, 60.0% of 10 calls" in lead_charts.best_person(fewer, book())
     assert lead_charts.best_person(staff[:1], book()) == ""
+    assert lead_charts.best_person([person("ann", 10, 10), person("bob", 9, 9)], book()) == ""
 
 
 def test_a_cell_of_the_grid_needs_five_calls_and_the_grid_twelve_cells() -> None:
@@ -72,6 +76,7 @@ def test_a_cell_of_the_grid_needs_five_calls_and_the_grid_twelve_cells() -> None
     assert [series.values for series in grid.series] == [(*tenths, None, None, None), (None,) * 3 + (0,) * 6]
     assert [series.head.value for series in grid.series if series.head] == [60, 30]
     assert "The highest is 60.0%, on Monday from 14:00." in grid.alt
+    assert lead_charts.week_grid([cell(1, at, 10, 10) for at in range(8, 22)], days, book()) is None
     sunday_first = replace(book(), tenant=replace(book().tenant, week_start="sunday"))
     turned = lead_charts.week_grid(cells, days, sunday_first)
     assert turned is not None
