@@ -27,10 +27,15 @@ _PARTS = re.compile(r"(\{[a-z_]+\})")
 _WORD = re.compile(r"[A-Za-z]{2,}")
 
 
+#: Every text that was looked up: one that no source marks has no translation in a real language.
+asked: set[str] = set()
+
+
 class Greek(messages.Messages):
     """Every text in Greek letters, its placeholders as they are."""
 
     def get(self, message: str) -> str:
+        asked.add(message)
         parts = _PARTS.split(message)
         return "".join(part if part.startswith("{") else part.translate(_LETTERS) for part in parts)
 

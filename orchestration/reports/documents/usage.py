@@ -51,7 +51,7 @@ STATUSES = {
     "sent": N_("Arrived"), "failed": N_("Failed for good"), "unknown": N_("Not known whether it arrived"),
     "held": N_("Held for a person"), "skipped": N_("Left out on purpose"), "waiting": N_("Still to come"),
 }  # fmt: skip
-CHANNELS = {"email": N_("Mail"), "slack": "Slack", "webhook": "Webhook", "file": N_("Folder")}
+CHANNELS = {"email": N_("Mail"), "slack": N_("Slack"), "webhook": N_("Webhook"), "file": N_("Folder")}
 #: Days with trouble that are listed; the rest is counted.
 MOST_TROUBLE = 30
 

@@ -40,7 +40,7 @@ LONG_ROWS = 40
 _UNITS = {
     "count": N_("count"), "rate": N_("share"), "ratio": N_("ratio"), "seconds": N_("seconds"),
     "minutes": N_("minutes"), "hours": N_("hours"), "days": N_("days"), "months": N_("months"),
-    "milliseconds": N_("milliseconds"),
+    "milliseconds": N_("milliseconds"), "score": N_("score"), "bytes": N_("bytes"),
 }  # fmt: skip
 _RATE = "0.0%"
 

@@ -18,6 +18,7 @@ import pytest
 from orchestration.reports import ReportRequest, render
 from orchestration.reports.templates import available, report_type
 from orchestration.warehouse.connection import connect
+from scripts.texts import used_texts
 from tests import pseudo_locale
 from tests.integration.figures.conftest import Business
 
@@ -72,6 +73,12 @@ def names(marts: Connection) -> frozenset[str]:
     return frozenset(found)
 
 
+@pytest.fixture(scope="module")
+def marked() -> frozenset[str]:
+    """Texts that the sources mark as such, and for which every language is held to have a translation."""
+    return frozenset(text for one in used_texts() for text in (one.text.message, one.text.plural))
+
+
 def period_of(frequency: str, week_start: str) -> tuple[date, date]:
     if frequency == "weekly":
         first = date(2025, 3, 10) if week_start == "monday" else date(2025, 3, 9)
@@ -88,11 +95,13 @@ def test_every_word(
     business: Business,
     marts: Connection,
     names: frozenset[str],
+    marked: frozenset[str],
     monkeypatch: pytest.MonkeyPatch,
     name: str,
     frequency: str,
 ) -> None:
     pseudo_locale.speak_greek(monkeypatch)
+    pseudo_locale.asked.clear()
     found = list[str]()
     for tenant in business.tenants:
         full = period_of(frequency, business.clocks[tenant].week_start)
@@ -105,3 +114,4 @@ def test_every_word(
                 words = pseudo_locale.latin_words(" ".join(text.split()), names | KNOWN)
                 found += [f"{part}: {word}" for word in words]
     assert not found, "\n".join(["", *dict.fromkeys(found)])
+    assert pseudo_locale.asked <= marked, "looked up, and marked nowhere as a text"
