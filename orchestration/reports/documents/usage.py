@@ -144,7 +144,7 @@ def _count(book: Book, key: str, column: str, report: str | None = None) -> Figu
 def _share(book: Book, key: str, part: str, whole: str) -> Figure:
     base = book.sum(whole, book.period)
     value = book.sum(part, book.period) / base if base else None
-    reason = "" if base else book.text.t("no delivery went this way")
+    reason = "" if base else book.text.t("there was no delivery")
     return Figure(key, "", value, "percent", "rate", reason=reason,
                   source=book.source(sources.quotient(part, whole)))  # fmt: skip
 
@@ -195,9 +195,11 @@ def _reports(book: Book, titles: Mapping[str, str]) -> Section:
     return Section("reports", text.t("By report"), "", (table,))
 
 
-def _channels(book: Book) -> Section:
+def _channels(book: Book) -> Section | None:
     text = book.text
     used = [name for name in CHANNELS if book.sum(f"deliveries_{name}", book.period)]
+    if not used:
+        return None
     rows_ = tuple(
         Row(text.t(CHANNELS[name]), (
             _count(book, f"channel.{name}", f"deliveries_{name}"),
@@ -209,7 +211,7 @@ def _channels(book: Book) -> Section:
     columns = (Column(text.t("Channel"), "left"), Column(text.t("Deliveries")), Column(text.t("Arrived")),
                Column(text.t("Share that arrived")))  # fmt: skip
     table = Table("channels", text.t("Deliveries by channel"), columns, rows_)
-    return Section("channels", text.t("By channel"), "", (table,) if rows_ else ())
+    return Section("channels", text.t("By channel"), "", (table,))
 
 
 def _times(book: Book) -> Section:
