@@ -127,8 +127,7 @@ def hours(found: Sequence[Hour], book: Book) -> Table:
         key, done = f"hour.{hour.hour_of_day:02d}", hour.calls_completed
         success = places.quotient("calls_completed", "total_calls")
         interest = places.quotient("interested", "calls_completed")
-        start, end = text.hour(hour.hour_of_day), text.hour((hour.hour_of_day + 1) % 24)
-        return Row(text.t("{start}:00 to {end}:00", start=start, end=end), (
+        return Row(text.hour_span(hour.hour_of_day), (
             _count(f"{key}.total_calls", hour.total_calls, place(places.total("total_calls"))),
             _count(f"{key}.calls_completed", done, place(places.total("calls_completed"))),
             _share(f"{key}.call_success_rate", done, hour.total_calls, text, place(success)),
