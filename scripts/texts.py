@@ -4,7 +4,7 @@
     .venv/bin/python -m scripts.texts de revenue   missing entries of German, of files whose path says revenue
 
 Belongs here: which files and data hold texts, and the comparison with orchestration/reports/locales. Does not
-belong here: finding texts in a source (orchestration/reports/extraction.py).
+belong here: finding texts in a source (scripts/extraction.py).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po
 
-from orchestration.reports.extraction import Text, messages_of, texts_of_python
 from orchestration.reports.messages import LOCALES, SOURCE_LANGUAGE, languages, placeholders
 from scripts import metrics_doc
+from scripts.extraction import Text, messages_of, texts_of_python
 
 PROJECT = Path(__file__).resolve().parents[1]
 #: Folders whose sources hold texts, the form of their files, and who reads one.

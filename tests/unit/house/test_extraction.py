@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestration.reports.extraction import messages_of, texts_of_python
+from scripts.extraction import messages_of, texts_of_python
 
 PYTHON = """
 LATER = N_("Later")
