@@ -117,21 +117,22 @@ class Settings:
                 env, "METRICPRESS_MAIL_MAX_MB", DEFAULT_MAIL_MEGABYTES, most=1000, unit="megabytes"
             )
             * MEGABYTE,
-            template_seconds=_whole(
-                env, "METRICPRESS_TEMPLATE_SECONDS", DEFAULT_TEMPLATE_SECONDS, most=600, unit="seconds"
-            ),
-            template_megabytes=_whole(
-                env,
-                "METRICPRESS_TEMPLATE_MEMORY_MB",
-                DEFAULT_TEMPLATE_MEGABYTES,
-                most=16_000,
-                unit="megabytes",
-            ),
+            template_seconds=_template_seconds(env),
+            template_megabytes=_template_megabytes(env),
             render_workers=_whole(
                 env, "METRICPRESS_RENDER_WORKERS", len(os.sched_getaffinity(0)), most=64, unit="processes"
             ),
             outbox_only=_switch(env, "METRICPRESS_OUTBOX_ONLY"),
         )
+
+
+def _template_seconds(env: Mapping[str, str]) -> int:
+    return _whole(env, "METRICPRESS_TEMPLATE_SECONDS", DEFAULT_TEMPLATE_SECONDS, most=600, unit="seconds")
+
+
+def _template_megabytes(env: Mapping[str, str]) -> int:
+    name = "METRICPRESS_TEMPLATE_MEMORY_MB"
+    return _whole(env, name, DEFAULT_TEMPLATE_MEGABYTES, most=16_000, unit="megabytes")
 
 
 def _get(env: Mapping[str, str], name: str) -> str | None:

@@ -17,8 +17,9 @@ from jinja2 import nodes
 from orchestration.errors import EXIT_CHECK_FAILED, MetricpressError
 from orchestration.reports.formatting import parse_locale
 from orchestration.reports.messages import SOURCE_LANGUAGE, read_messages
+from orchestration.reports.own.expressions import MOST_FINDINGS, Enough, SaidText, placeholders
 from orchestration.reports.own.markup import faults_in_source
-from orchestration.reports.own.names import MOST_FINDINGS, Enough, SaidText, Walk, placeholders
+from orchestration.reports.own.names import Walk
 from orchestration.reports.own.parameters import faults_of
 from orchestration.reports.own.positions import Finding, Misspelt, Source, offset_of, parse
 from orchestration.reports.own.sample import sample_document

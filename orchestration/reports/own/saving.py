@@ -6,6 +6,7 @@ the checks themselves (lint.py, render.py) and SQL of the rows (store.py).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,7 @@ def _figure_keys(
         for frequency in report.frequencies:
             period = newest_whole_period(frequency, complete, week_start)
             request = ReportRequest(tenant_id, report.name, frequency, *period, template_dir=template_dir)  # type: ignore[arg-type]
-            document = build_document(conn, request, report)
-            keys |= {key for key in figure_values(document) if not key.endswith((".previous", ".target"))}
+            with suppress(MetricpressError):  # a report without data now still has the catalogue's metrics
+                shown = figure_values(build_document(conn, request, report))
+                keys |= {key for key in shown if not key.endswith((".previous", ".target"))}
     return frozenset(keys)

@@ -61,6 +61,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # children share what is there
     control.sendall(READY)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # nobody reads what libraries complain about
     waker, woken = socket.socketpair()
     waker.setblocking(False)
     woken.setblocking(False)
