@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def _of_source(
 
 def walked(template: OwnTemplate, against: Against, source: Source, tree: nodes.Template) -> Walk:
     """The walk over the names of a template."""
-    shared = {name: parse(text) for name, text in shared_sources(against.template_dir).items()}
+    shared = {name: _shared_tree(text) for name, text in shared_sources(against.template_dir).items()}
     walk = Walk(source, shared, against.figure_keys)
     with suppress(Enough):
         walk.all(tree, known_names(template, against.report))
@@ -111,16 +112,27 @@ def figure_keys(template: OwnTemplate, against: Against) -> tuple[str, ...]:
 
 def known_names(template: OwnTemplate, report: ReportType) -> dict[str, Shape]:
     """The names every template of a report sees, and their shapes."""
-    view = shape_of(template_view(sample_document(report.name, report.title), ("sample",)))
-    assert isinstance(view, Obj)
-    figures = view.fields["figures"]
-    assert isinstance(figures, Obj)
-    fields = {**view.fields, "figures": Figures(figures.fields["sample"])}
     parameters: dict[str, Shape] = {}
     for schema in (report.schema, template.parameters_schema):
         made = of_schema({**schema, "type": "object"})
         parameters |= made.fields if isinstance(made, Obj) else {}
-    return {"document": Obj(fields), "parameters": Obj(parameters), "css": TEXT}
+    return {"document": _document_shape(), "parameters": Obj(parameters), "css": TEXT}
+
+
+@lru_cache(maxsize=1)
+def _document_shape() -> Shape:
+    """The shape of every report's view, from the sample's."""
+    view = shape_of(template_view(sample_document("sample", "Sample"), ("sample",)))
+    assert isinstance(view, Obj)
+    figures = view.fields["figures"]
+    assert isinstance(figures, Obj)
+    return Obj({**view.fields, "figures": Figures(figures.fields["sample"])})
+
+
+@lru_cache(maxsize=32)
+def _shared_tree(text: str) -> nodes.Template:
+    """A shared template, parsed once; nothing changes it."""
+    return parse(text)
 
 
 def _schema_findings(template: OwnTemplate, report: ReportType) -> Iterator[Finding]:
