@@ -77,7 +77,7 @@ def ours(marts: Connection) -> Iterator[OwnTemplate]:
     wanted = OwnTemplate(
         "ours", "executive", OURS, "harbour", parameters_schema=GREETING, translations=GERMAN, message="first"
     )
-    yield saving.add(marts, wanted, LIMITS, None)
+    yield store.insert(marts, wanted)
     marts.execute("delete from reporting.report_deliveries")
     marts.execute("delete from reporting.report_occurrences")
     marts.execute("delete from reporting.report_subscriptions")
@@ -101,25 +101,26 @@ def test_a_change_is_a_new_version_and_a_rollback_another(marts: Connection, our
         saving.change(marts, ours, replace(ours, template_content="x"), LIMITS, None)
 
 
-@pytest.mark.parametrize(
-    ("changes", "places"),
-    [
-        ({"template_content": "x\n {{ document.figures['mmr'].text }}"}, ["2:22 metric"]),
-        ({"template_content": "{{ parameters.greting }}"}, ["1:15 parameter"]),
-        ({"template_content": "{{ t('Nobody translated this') }}"}, ["1:6 translation"]),
-        ({"template_content": "{{ documnt.title }}\n<script>"}, ["1:4 variable", "2:1 markup"]),
-        ({"parameters_schema": {"type": "object", "properties": {"greeting": {"type": "nothing"}}}},
-         ["1:1 parameter"]),
-    ],
-)  # fmt: skip
+#: What is wrong, and where it is.
+WRONG: list[tuple[dict[str, Any], list[str]]] = [
+    ({"template_content": "x\n {{ document.figures['mmr'].text }}"}, ["2:22 metric"]),
+    ({"template_content": "{{ parameters.greting }}"}, ["1:15 parameter"]),
+    ({"template_content": "{{ t('Nobody translated this') }}"}, ["1:6 translation"]),
+    ({"template_content": "{{ documnt.title }}\n<script>"}, ["1:4 variable", "2:1 markup"]),
+    ({"parameters_schema": {"type": "object", "properties": {"greeting": {"type": "nothing"}}}},
+     ["1:1 parameter"]),
+]  # fmt: skip
+
+
 def test_what_is_wrong_is_named_by_line_and_column_and_nothing_is_saved(
-    marts: Connection, ours: OwnTemplate, changes: dict[str, Any], places: list[str]
+    marts: Connection, ours: OwnTemplate
 ) -> None:
     """harbour's reports are English; one subscription in German makes translations necessary."""
     subscriptions.add(marts, subscription(locale="de"))
-    with pytest.raises(LintError) as caught:
-        saving.change(marts, ours, replace(ours, **changes), LIMITS, None)
-    assert [f"{one.line}:{one.column} {one.rule}" for one in caught.value.findings] == places
+    for changes, places in WRONG:
+        with pytest.raises(LintError) as caught:
+            saving.change(marts, ours, replace(ours, **changes), LIMITS, None)
+        assert [f"{one.line}:{one.column} {one.rule}" for one in caught.value.findings] == places
     assert store.find(marts, "ours", "harbour").version == 1
 
 
