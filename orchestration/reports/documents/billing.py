@@ -291,7 +291,7 @@ def _section(ledger: Ledger) -> Section:
     charts = [chart for key in ("invoiced", "collected", "outstanding", "collected_share")
               if (chart := ledger.trend(key))]  # fmt: skip
     blocks: list[Block] = [Charts(tuple(charts[at : at + 2])) for at in range(0, len(charts), 2)]
-    figures = tuple(ledger.figure(measure.key) for measure in MEASURES)
+    figures = tuple(replace(ledger.figure(measure.key), history=()) for measure in MEASURES)
     blocks.append(FigureTable(f"{ledger.currency}.figures", title, figures, ledger.period.before(text)))
     if ledger.column("outstanding"):
         blocks.append(_ages(ledger))

@@ -24,18 +24,20 @@ from orchestration.reports.document import (
     Cards,
     Chart,
     Charts,
-    Direction,
     Document,
     Figure,
     FigureTable,
-    Format,
+    Insights,
     Number,
     Section,
     Source,
 )
 from orchestration.reports.documents import common, prose, revenue_tables
+from orchestration.reports.documents import revenue_words as words
 from orchestration.reports.documents.common import Shelf
 from orchestration.reports.formatting import Formatter
+from orchestration.reports.insights import open_letter
+from orchestration.reports.insights.opening import RANKS, Candidate
 from orchestration.reports.messages import N_
 from orchestration.reports.periods import Period
 from orchestration.reports.request import ReportRequest
@@ -46,6 +48,13 @@ CARDS = (
     "mrr", "nrr", "grr", "customer_churn_rate", "arpa", "quick_ratio", "paying_customers", "runway_months",
 )  # fmt: skip
 MOST_CARDS = 6
+#: What sentences of the opening may be about, by rank; and how many sentences there is room for.
+NEWS = (
+    ("mrr", "nrr", "customer_churn_rate", "runway_months"),
+    ("grr", "total_customers", "arpa", "quick_ratio", "outstanding_invoice_amount", "failed_payments"),
+    ("new_mrr", "expansion_mrr", "contraction_mrr", "churned_mrr", "reactivation_mrr", "cac", "ltv"),
+)
+MOST_SENTENCES = 3
 
 
 @dataclass(frozen=True)
@@ -90,48 +99,6 @@ LEDGER = (
 RARE = frozenset({"reactivation_mrr", "resumed_mrr", "paused_mrr", "fx_impact_mrr", "trial_mrr"})
 #: Figures that move with another one: they are no news of their own.
 ECHOES = frozenset({"arr", "starting_mrr", "committed_mrr", "mrr_growth_rate", "quick_ratio_strict"})
-
-#: Columns that are no metrics of the catalogue: title, definition, formula, form, direction.
-_OWN: tuple[tuple[str, str, str, str, Format, Direction], ...] = (
-    ("starting_mrr", N_("MRR at the start"), N_("Monthly recurring revenue at the end of the month before"),
-     "", "money", "neutral"),
-    ("resumed_mrr", N_("Resumed MRR"), N_("MRR of subscriptions that went on after a pause"), "", "money",
-     "up"),
-    ("paused_mrr", N_("Paused MRR"), N_("MRR of subscriptions that paused; no churn"), "", "money", "down"),
-    ("fx_impact_mrr", N_("Effect of exchange rates"),
-     N_("Difference between the exchange rates of old and new terms; never counted as expansion"), "",
-     "money", "neutral"),
-    ("paying_customers", N_("Paying customers"), N_("Customers with MRR above 0 at the end of the month"), "",
-     "integer", "up"),
-    ("quick_ratio_strict", N_("Quick ratio, strict"),
-     N_("(new + expansion) / (contraction + churn)"), "",
-     "decimal", "up"),
-    ("subscriptions_in_dunning", N_("Subscriptions in dunning"),
-     N_("Subscriptions with an invoice that failed to be collected and is still unpaid at the month's end"),
-     "", "integer", "down"),
-    ("cash_balance", N_("Cash"), N_("Cash told for the month"), "", "money", "up"),
-    ("monthly_burn", N_("Monthly burn"), N_("Cash used up in the month, as told"), "", "money", "down"),
-)  # fmt: skip
-_UNITS = {"money": "currency", "integer": "count", "decimal": "ratio"}
-OWN = {
-    name: rows.Metric(name, title, words, formula, _UNITS[form], form, direction, None)
-    for name, title, words, formula, form, direction in _OWN
-}
-#: Names in the headline.
-SHORT = {"mrr": N_("Recurring revenue"), "nrr": N_("Net retention")}
-NOTHING_TOLD = {
-    "cash_balance": N_("no cash balance is recorded for the month"),
-    "monthly_burn": N_("no burn is recorded for the month"),
-    "quick_ratio_strict": N_("no MRR was lost"),
-}
-UNEXPLAINED = N_(
-    "The recorded movements leave {amount} of the change in MRR unexplained; it is a step of its own."
-)
-NEVER = N_(
-    "{name} has no recorded revenue yet. A report will follow once a first subscription or payment has come."
-)
-ELSEWHERE = N_("Nothing is recorded for {name} in this month. Its revenue lies between {first} and {last}.")
-NO_BURN = N_("cash is not used up: the burn is not above 0")
 
 
 @dataclass(frozen=True)
@@ -213,7 +180,8 @@ def build(conn: rows.Connection, request: ReportRequest, text: Formatter, brand:
         _part(book, CASH),
         _months(book),
     )
-    return _filled(request, book, brand, tuple(section for section in sections if section is not None))
+    told = tuple(section for section in sections if section is not None)
+    return _filled(request, book, brand, told, _sentences(conn, book))
 
 
 def _book(conn: rows.Connection, tenant: rows.Tenant, period: Period, text: Formatter) -> Book:
@@ -225,10 +193,14 @@ def _book(conn: rows.Connection, tenant: rows.Tenant, period: Period, text: Form
         }
         for column in query.COLUMNS
     }
-    catalogue = OWN | rows.read_catalogue(conn, [name for name in query.COLUMNS if name not in OWN])
+    catalogue = words.OWN | rows.read_catalogue(
+        conn, [name for name in query.COLUMNS if name not in words.OWN]
+    )
     targets = rows.read_targets(conn, tenant.tenant_id, period)
     burn = months.get(period.start, {}).get("monthly_burn")
-    reasons = NOTHING_TOLD | ({"runway_months": NO_BURN} if burn is not None and burn <= 0 else {})
+    reasons = words.NOTHING_TOLD | (
+        {"runway_months": words.NO_BURN} if burn is not None and burn <= 0 else {}
+    )
     return Book(Shelf(tenant, period, text, catalogue, series, targets, reasons=reasons), months)
 
 
@@ -239,21 +211,47 @@ def _speaks(row: Mapping[str, Any]) -> bool:
     return row["mrr"] is None or any(value for name, value in row.items() if name != "is_complete")
 
 
-def _filled(request: ReportRequest, book: Book, brand: Brand, sections: tuple[Section, ...]) -> Document:
+def _sentences(conn: rows.Connection, book: Book) -> Insights | None:
+    """What the rules of docs/insights.md find in the month; nothing while it runs, nor on a quiet one."""
+    if not book.months[book.period.start]["is_complete"]:
+        return None
+    shelf = book.shelf
+    names = [name for rank in NEWS for name in rank]
+    catalogue = {**shelf.catalogue} | rows.read_catalogue(
+        conn, [n for n in names if n not in shelf.catalogue]
+    )
+    known = replace(shelf, catalogue=catalogue)
+    candidates = [
+        Candidate(known.blank(name), catalogue[name], weight)
+        for rank, weight in zip(NEWS, RANKS, strict=True)
+        for name in rank
+        if name in catalogue
+    ]
+    opening = open_letter(
+        conn, shelf.tenant.tenant_id, "month", book.period.start, candidates, shelf.targets, book.text
+    )
+    return Insights(opening.insights[:MOST_SENTENCES]) if opening.insights else None
+
+
+def _filled(
+    request: ReportRequest, book: Book, brand: Brand, sections: tuple[Section, ...], news: Insights | None
+) -> Document:
     text = book.text
     tables = [block for section in sections for block in section.blocks if isinstance(block, FigureTable)]
     figures = [figure for table in tables for figure in table.figures]
     cards = tuple(book.figure(name) for name in CARDS if _speaking(book, name))[:MOST_CARDS]
     told = [figure for figure in cards if figure.value is not None][:2]
-    news = [figure for figure in figures if figure.key not in {*ECHOES, *(figure.key for figure in told)}]
-    front: list[Block] = [Cards(cards)]
+    leading = {*ECHOES, *(figure.key for figure in told)}
+    others = [figure for figure in figures if figure.key not in leading]
+    front: list[Block] = [*((news,) if news else ()), Cards(cards)]
     if waterfall := revenue_tables.waterfall(book):
         front.append(Charts((waterfall,)))
-    front += prose.moves([figure for figure in news if _weighs(book, figure)], text)
+    if news is None:
+        front += prose.moves([figure for figure in others if _weighs(book, figure)], text)
     return common.document(
         request, book.shelf.tenant, book.period, text, brand,
         headline=_headline(told, text),
-        standfirst=" ".join(part for part in (*_opening(book), prose.tally(news, book.period, text)) if part),
+        standfirst=" ".join((*_opening(book), prose.tally(others, book.period, text))).strip(),
         front=tuple(front),
         sections=sections,
         definitions=prose.definitions(figures),
@@ -265,17 +263,15 @@ def _filled(request: ReportRequest, book: Book, brand: Brand, sections: tuple[Se
 def _headline(told: Sequence[Figure], text: Formatter) -> str:
     """How the two leading figures moved, by names short enough for large type."""
     named = [
-        replace(figure, label=text.t(SHORT[figure.key])) if figure.key in SHORT else figure for figure in told
+        replace(figure, label=text.t(words.SHORT[figure.key])) if figure.key in words.SHORT else figure
+        for figure in told
     ]
     return prose.sentence([prose.moved(figure, text) for figure in named], text)
 
 
 def _tabled(book: Book, columns: Sequence[str]) -> tuple[Figure, ...]:
-    """Figures of a table: with targets there is no room for the months as well."""
-    figures = tuple(book.figure(column) for column in columns)
-    if any(figure.target for figure in figures):
-        return tuple(replace(figure, history=()) for figure in figures)
-    return figures
+    """Figures of a table, without the months: in German there is no room for them beside the change."""
+    return tuple(replace(book.figure(column), history=()) for column in columns)
 
 
 def _weighs(book: Book, figure: Figure) -> bool:
@@ -293,7 +289,7 @@ def _warnings(book: Book) -> tuple[str, ...]:
     if not gap:
         return ()
     amount = book.text.money(gap, book.shelf.tenant.currency)
-    return (book.text.t(UNEXPLAINED, amount=amount),)
+    return (book.text.t(words.UNEXPLAINED, amount=amount),)
 
 
 def _speaking(book: Book, column: str) -> bool:
@@ -395,6 +391,6 @@ def _months(book: Book) -> Section | None:
 
 def _empty(tenant: rows.Tenant, text: Formatter, extent: tuple[date, date] | None) -> str:
     if extent is None:
-        return text.t(NEVER, name=tenant.name)
+        return text.t(words.NEVER, name=tenant.name)
     first, last = (text.period(month, month.replace(day=2), "monthly") for month in extent)
-    return text.t(ELSEWHERE, name=tenant.name, first=first, last=last)
+    return text.t(words.ELSEWHERE, name=tenant.name, first=first, last=last)

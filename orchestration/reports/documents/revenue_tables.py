@@ -52,7 +52,7 @@ LOST = " + ".join(step.column for step in LOSSES)
 REST = "(rest)"
 TWO_PLANS = N_(
     "Customers pay for a plan at the end of the month; one who pays for two counts in both, and once among "
-    "all. Subscriptions include free ones."
+    "all."
 )
 WON_AND_LOST = N_(
     "Won: new, returned, expansion and resumed. Lost: contraction, churn and paused. NRR and GRR: net and "
@@ -251,17 +251,15 @@ def _standing(book: Book, shown: Sequence[Plan], every: Sequence[Plan]) -> Table
             _cell(book, plan, "starting_mrr"), _cell(book, plan, "mrr"), _growth(book, plan),
             _share(book, plan),
             count(plan, "paying_customers", plan.paying_customers),
-            count(plan, "active_subscriptions", plan.active_subscriptions),
         ))  # fmt: skip
 
     columns = (
         Column(text.t("Plan"), "left"), Column(text.t("MRR at the start")), Column(text.t("MRR at the end")),
         Column(text.t("Growth")), Column(text.t("Share")), Column(text.t("Customers")),
-        Column(text.t("Subscriptions")),
     )  # fmt: skip
     whole = Row(text.t("All plans"), (
         _sum(book, every, "starting_mrr"), _sum(book, every, "mrr"), book.figure("mrr_growth_rate"), "",
-        book.figure("paying_customers"), book.figure("active_subscriptions"),
+        book.figure("paying_customers"),
     ), total=True)  # fmt: skip
     note = text.t(TWO_PLANS)
     return Table("plans", text.t("Plans"), columns, (*(row(plan) for plan in shown), whole), note)
@@ -276,7 +274,7 @@ def _growth(book: Book, plan: Plan) -> Figure:
 
 
 def months(book: Book, known: Sequence[date]) -> Table:
-    """The months up to this one, the newest last: MRR, won, lost, retention, customers."""
+    """The months up to this one, the newest last: MRR, won, lost, retention."""
     text = book.text
 
     def amount(month: date, name: str, column: str, steps: Sequence[Step] = ()) -> Figure:
@@ -295,11 +293,10 @@ def months(book: Book, known: Sequence[date]) -> Table:
         lambda month: amount(month, "lost", LOST, LOSSES),
         lambda month: other(month, "nrr"),
         lambda month: other(month, "grr"),
-        lambda month: other(month, "paying_customers"),
     )
     columns = (
         Column(text.t("Month"), "left"), Column("MRR"), Column(text.t("Won")), Column(text.t("Lost")),
-        Column(text.t("NRR")), Column(text.t("GRR")), Column(text.t("Customers")),
+        Column(text.t("NRR")), Column(text.t("GRR")),
     )  # fmt: skip
     rows = tuple(
         Row(text.short_date(month, "monthly"), tuple(cell(month) for cell in make)) for month in known
