@@ -135,9 +135,12 @@ def movers(book: Book, found: Sequence[Mover]) -> Table:
 
 def _kinds(movements: Sequence[str], text: Formatter) -> str:
     names = {step.kind: step.label for step in STEPS}
-    if len(movements) > 2:
-        return text.t("{kind} and others", kind=text.t(names[movements[0]]))
-    return ", ".join(text.t(names[kind]) for kind in movements)
+    if not movements:
+        return ""
+    kind = text.t(names[movements[0]])
+    if len(movements) == 1:
+        return kind
+    return text.t("{kind} and {count} more", kind=kind, count=len(movements) - 1)
 
 
 def _where(book: Book, column: str, value: str) -> tuple[tuple[str, str], ...]:
