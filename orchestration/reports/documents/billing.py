@@ -235,6 +235,7 @@ def _filled(request: ReportRequest, ledgers: list[Ledger], brand: Brand) -> Docu
     if len(speaking) > 1:
         cards = tuple(replace(card, label=f"{card.label}, {main.name}") for card in cards)
     figures = [main.figure(measure.key) for measure in MEASURES]
+    complete = main.months[main.period.start]["is_complete"]
     front: list[Block] = [Cards(cards)]
     sections = [_section(ledger) for ledger in speaking[:SECTIONS]]
     notes = [text.t(NEVER_ADDED)]
@@ -247,7 +248,7 @@ def _filled(request: ReportRequest, ledgers: list[Ledger], brand: Brand) -> Docu
         request, main.tenant, main.period, text, brand,
         headline=_headline(main),
         standfirst=" ".join(part for part in (_incomplete(main), _standfirst(main, speaking)) if part),
-        front=(*front, *_age_chart(main), *prose.moves(figures[2:], text)),
+        front=(*front, *_age_chart(main), *(prose.moves(figures[2:], text) if complete else ())),
         sections=tuple(sections),
         definitions=prose.definitions(figures),
         notes=tuple(notes),

@@ -241,17 +241,20 @@ def _filled(
     figures = [figure for table in tables for figure in table.figures]
     cards = tuple(book.figure(name) for name in CARDS if _speaking(book, name))[:MOST_CARDS]
     told = [figure for figure in cards if figure.value is not None][:2]
+    complete = book.months[book.period.start]["is_complete"]
     leading = {*ECHOES, *(figure.key for figure in told)}
     others = [figure for figure in figures if figure.key not in leading]
+    # What a part of a month won or lost is no progress on a whole one.
+    tally = (prose.tally(others, book.period, text),) if complete else ()
     front: list[Block] = [*((news,) if news else ()), Cards(cards)]
     if waterfall := revenue_tables.waterfall(book):
         front.append(Charts((waterfall,)))
-    if news is None:
+    if news is None and complete:
         front += prose.moves([figure for figure in others if _weighs(book, figure)], text)
     return common.document(
         request, book.shelf.tenant, book.period, text, brand,
         headline=_headline(told, text),
-        standfirst=" ".join((*_opening(book), prose.tally(others, book.period, text))).strip(),
+        standfirst=" ".join((*_opening(book), *tally)).strip(),
         front=tuple(front),
         sections=sections,
         definitions=prose.definitions(figures),

@@ -12,7 +12,7 @@ import pytest
 
 from orchestration.errors import MetricpressError
 from orchestration.reports import ReportRequest, render
-from orchestration.reports.document import Chart, Charts, Document, Figure, Table
+from orchestration.reports.document import Chart, Charts, Document, Figure, Remarks, Table
 from tests.integration.money.conftest import MONTHS, Connection, Report
 from tests.integration.test_reports import text_of
 
@@ -142,6 +142,8 @@ def test_an_unfinished_month_says_so(money: Connection, report: Report) -> None:
     )
     document = report("examples", "revenue", "march").document
     assert document.standfirst.startswith("The month had not ended: its movements are those up to ")
+    assert "better" not in document.standfirst
+    assert not [block for block in document.front if isinstance(block, Remarks)]
     nrr = next(figure for figure in document.figures() if figure.key == "nrr")
     assert "had not ended" in nrr.reason
 
