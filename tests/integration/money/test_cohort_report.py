@@ -54,6 +54,7 @@ def test_cells_that_not_everybody_completed_are_left_out_and_said(report: Report
     rows = dict(zip((series.label for series in drawn.series), drawn.series, strict=True))
     # 30 days from the last possible day of February end on 29 March; from 31 March on 29 April.
     assert rows["Feb 2025"].values[:2] == (1, None)
+    assert [series.head.value for series in drawn.series if series.head] == [1, 20, 25, 4]
     assert rows["Mar 2025"].values[0] is None
     assert "left out: not everybody had completed the period by March 31, 2025" in drawn.note
     assert "cohort.2025-03-01.1" not in {figure.key for figure in drawn.labels}

@@ -64,6 +64,14 @@ def test_an_average_is_a_sum_of_a_sum(cohorts: list[tuple[int, int]]) -> None:
     assert (average.cohorts, average.members) == (len(pairs), sum(size for size, _ in pairs))
 
 
+def test_the_size_is_that_of_the_first_bucket() -> None:
+    """In a rolling bucket the mart counts those whose bucket has begun: fewer and fewer of a young cohort."""
+    start = date(2025, 1, 6)
+    cells = [cell(start, 0, 39, 39), cell(start, 1, 39, 20), cell(start, 2, 11, None, complete=False)]
+    choice = Choice("user", "first_activity", "week", "rolling")
+    assert Grid.of(choice, cells, start, date(2025, 1, 28)).sizes == {start: 39}
+
+
 def test_small_cohorts_are_never_ranked() -> None:
     sizes = ((19, 19), (20, 5), (400, 300))
     cells = [
