@@ -127,19 +127,18 @@ def _which(table: str, columns: list[_Column], extreme: Extreme, source: str, la
     day = next((c.name for c in columns if c.name in _DAYS and c.type == "date"), None)
     if extreme != "one-row" or day is None:
         return mine
-    peers = sql.SQL("and o.grain = t.grain") if table == "metric_timeseries" else sql.SQL("")
-    newest = sql.SQL(
-        "{mine} and t.{day} = (select max(o.{day}) from marts.{table} as o"
-        " where o.tenant_id = t.tenant_id and o.{day} <= {last} {peers})"
-    ).format(
-        mine=mine,
-        day=sql.Identifier(day),
-        table=sql.Identifier(table),
-        last=sql.Literal(last),
-        peers=peers,
-    )
+    parts = {
+        "mine": mine,
+        "day": sql.Identifier(day),
+        "table": sql.Identifier(table),
+        "last": sql.Literal(last),
+    }
     if table == "metric_timeseries":
-        return newest
-    return sql.SQL("t.ctid = (select min(t.ctid) from marts.{table} as t where {newest})").format(
-        table=sql.Identifier(table), newest=newest
-    )
+        return sql.SQL(
+            "{mine} and (t.grain, t.period_start) in (select t.grain, max(t.period_start)"
+            " from marts.metric_timeseries as t where {mine} and t.period_start <= {last} group by t.grain)"
+        ).format(**parts)
+    return sql.SQL(
+        "t.ctid = (select t.ctid from marts.{table} as t where {mine} and t.{day} <= {last}"
+        " order by t.{day} desc limit 1)"
+    ).format(**parts)

@@ -20,6 +20,8 @@ _SERIF = 0.9
 HEADLINES = (("", 130), ("long", 260), ("longest", 10_000))
 #: Class, font size, and padding before each column but the first; table in report.css.
 DENSITIES = (("", 8.2, 11.3), ("dense", 7.2, 8.0), ("denser", 6.2, 5.0))
+#: Where not even abbreviated numbers fit; what is still too long breaks within its cell.
+SMALLEST = ("densest", 5.2, 4.0)
 _HEAD_SIZE = 7.2
 #: The names of the rows get at least this many points.
 _NAMES = 105.0
@@ -43,15 +45,15 @@ def headline_size(words: str) -> str:
     return next((name for name, most in HEADLINES if len(words) <= most), HEADLINES[-1][0])
 
 
-def table_density(columns: Sequence[Sequence[str]], *, wraps: bool = True) -> str | None:
+def table_density(columns: Sequence[Sequence[str]], *, wraps: bool = True, small: bool = False) -> str | None:
     """The widest class in which a table fits; None if none does. `columns`: head and cells of each.
 
-    `wraps`: whether long cells may take several lines.
+    `wraps`: whether long cells may take several lines; `small`: the smallest class, rather than None.
     """
     for name, size, padding in DENSITIES:
         if _NAMES + sum(_column(column, size, wraps) + padding for column in columns) <= WIDE:
             return name
-    return None
+    return SMALLEST[0] if small else None
 
 
 def column_shares(
@@ -62,8 +64,7 @@ def column_shares(
     A table whose widths are given is laid out once; where the layout has to find them it measures each cell
     three times, a fifth of the time of a document.
     """
-    fitting = (entry for entry in DENSITIES if entry[0] == density)
-    _, size, padding = next(fitting, DENSITIES[-1])
+    _, size, padding = next((entry for entry in DENSITIES if entry[0] == density), SMALLEST)
     wanted = [_column(column, size, wraps) + padding for column in columns]
     figures = sum(wanted)
     longest = max((text_width(name, size) for name in names), default=0.0) + 2

@@ -181,6 +181,7 @@ class _Pen:
         if density is None:
             figures = [{**f, "text": f["short"], "before": f["before_short"]} for f in figures]
             columns = self.figure_words(block, figures, has_sparks, has_targets)
+            density = table_density(columns, wraps=False, small=True)
             reasons = [*reasons, self.text.t(ABBREVIATED)]
         return {
             "kind": block.kind,
@@ -188,7 +189,7 @@ class _Pen:
             "title": block.title,
             "comparison_label": _capital(block.comparison_label),
             "is_short": len(block.figures) <= SHORT_ROWS,
-            "density": "denser" if density is None else density,
+            "density": density,
             "has_targets": has_targets,
             "has_sparks": has_sparks,
             "figures": figures,
@@ -225,6 +226,8 @@ class _Pen:
         if density is None and any(isinstance(cell, Figure) for row in printed for cell in row.cells):
             rows = [self.row(row, block, compact=True) for row in (*printed, *totals)]
             notes.append(self.text.t(ABBREVIATED))
+        if density is None:
+            density = table_density(self.words(rows, block), small=True)
         widths = column_shares([row["label"] for row in rows], self.words(rows, block), density)
         return {
             "kind": block.kind,
@@ -232,7 +235,7 @@ class _Pen:
             "title": block.title,
             "columns": [{"label": column.label, "align": column.align} for column in block.columns],
             "is_short": len(block.rows) <= SHORT_ROWS,
-            "density": "denser" if density is None else density,
+            "density": density,
             "rows": rows,
             "notes": [*notes, *self.cell_reasons(block)],
             "widths": widths,

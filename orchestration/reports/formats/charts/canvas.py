@@ -28,9 +28,9 @@ SIZE = 6.8
 ASCENT, DESCENT = 0.78, 0.22
 #: Advance widths in the heavier of the two weights, in em; digits as in tables.
 _WIDTHS = {
-    0.27: " !',.:;`i|\u00a0¡¦´·¸¹ìíîı‘’‚", 0.36: "()I[]jl{}¨ÌÍÎÏï•", 0.44: "*-/J\\frtª\u00ad¯²³º",
-    0.52: '"^svz§«°»“”„', 0.58: "+<=>?L_acekoxy¢¤¬®±¶¿×àáâãäåçèéêëðòóôõö÷ýÿ–−", 0.61: "#FTbdhnpqu~µßñøùúûüþ",
-    0.65: "EPYg£¥ÈÉÊËÝ€", 0.68: "$0123456789BZÞ", 0.72: "ACDKRSUVXÀÁÂÃÄÅÇÙÚÛÜĂ", 0.77: "&GHNOQÐÑÒÓÔÕÖØ",
+    0.27: " !':;`i|\u00a0¡¦´·¸¹ìíîı‘’‚", 0.31: ".,", 0.36: "()I[]jl{}¨ÌÍÎÏï•", 0.44: "*-/J\\frtª\u00ad¯²³º",
+    0.52: '"^svz§«°»“”„', 0.58: "+<=>?L_acekoxy¤¬®±¶¿×àáâãäåçèéêëðòóôõö÷ýÿ–−", 0.61: "#FTbdhnpqu~µßñøùúûüþ",
+    0.65: "EPYgÈÉÊËÝ", 0.68: "BZÞ", 0.72: "0123456789$£¥€¢ACDKRSUVXÀÁÂÃÄÅÇÙÚÛÜĂ", 0.77: "&GHNOQÐÑÒÓÔÕÖØ",
     0.9: "@mw©¼½…", 0.97: "%MW¾æœ", 1.14: "ÆŒ—",
 }  # fmt: skip
 _WIDTH_OF = {character: width for width, characters in _WIDTHS.items() for character in characters}
