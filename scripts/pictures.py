@@ -65,7 +65,7 @@ SHOTS = (
     Shot("executive", "sakura-weddings", "daily", date(2025, 3, 31), date(2025, 3, 31), pages=1),
     Shot("lead_performance", "sakura-weddings", "weekly", *SAKURA_WEEK, pages=3),
     Shot("revenue", "ravenstack", "monthly", *RAVEN_MONTH, pages=3),
-    Shot("cohort", "ravenstack", "monthly", *RAVEN_MONTH),
+    Shot("cohort", "sakura-weddings", "monthly", *SAKURA_MONTH),
     Shot("billing", "ravenstack", "monthly", *RAVEN_MONTH),
     Shot("coordination", "sakura-weddings", "monthly", *SAKURA_MONTH),
     Shot("operations", "sakura-weddings", "weekly", *SAKURA_WEEK),

@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from orchestration.reports.formats.charts.canvas import WIDE, text_width
 
 #: Class and font size of the value on a card, the largest first; .value in report.css.
-CARD_SIZES = (("", 24.0), ("long", 18.0), ("longer", 14.0), ("longest", 10.5))
-_CARD, _SPARK = 147.0, 50.0
-#: Letters of the serif face take less room than those of the sans they are measured with.
-_SERIF = 0.9
+CARD_SIZES = (("", 22.0), ("long", 17.0), ("longer", 14.0), ("longest", 10.5))
+_CARD, _SPARK = 147.0, 46.0
+#: Of the serif face: digits take this much of an em, letters so much more than those of the sans.
+_SERIF_DIGIT, _SERIF_LETTER = 0.6, 1.1
 #: Class and length in characters up to which it holds; h1 in report.css.
 HEADLINES = (("", 130), ("long", 260), ("longest", 10_000))
 #: Class, font size, and padding before each column but the first; table in report.css.
-DENSITIES = (("", 8.2, 11.3), ("dense", 7.2, 8.0), ("denser", 6.2, 5.0))
+DENSITIES = (("", 7.8, 11.3), ("dense", 7.2, 8.0), ("denser", 6.2, 5.0))
 #: Where not even abbreviated numbers fit; what is still too long breaks within its cell.
 SMALLEST = ("densest", 5.2, 4.0)
 _HEAD_SIZE = 7.2
@@ -36,7 +36,10 @@ _NAMES_SHARE = 0.3
 def card_size(words: str, has_spark: bool) -> str:
     """The class for the value on a card."""
     room = _CARD - (_SPARK if has_spark else 0)
-    fitting = (name for name, size in CARD_SIZES if text_width(words, size) * _SERIF <= room)
+    digits = sum(character.isdigit() or character in "$€£¥" for character in words)
+    letters = "".join(character for character in words if not character.isdigit() and character not in "$€£¥")
+    width = digits * _SERIF_DIGIT + text_width(letters, _SERIF_LETTER)
+    fitting = (name for name, size in CARD_SIZES if width * size <= room)
     return next(fitting, CARD_SIZES[-1][0])
 
 

@@ -108,7 +108,7 @@ def test_columns_share_the_whole_page(digits: int) -> None:
     assert sum(found) == pytest.approx(100)
     assert found[0] >= 100 * fitting._NAMES / WIDE
     # Where they fit, the widest cell and what stands left of it do.
-    needed = text_width("9" * digits, 8.2) + 11.3
+    needed = text_width("9" * digits, 7.8) + 11.3
     assert found[1] * WIDE / 100 >= needed - WIDE / 100 or digits == 18
 
 

@@ -105,7 +105,7 @@ def _label_ends(canvas: Canvas, ends: Sequence[tuple[Point, str, float]]) -> Non
 def sparkline(figure: Figure, text: Formatter, palette: Palette) -> Markup:
     """The history of a figure as a line of the height of a word, its last value marked."""
     known = [Decimal(value) for value in figure.history if value is not None]
-    canvas = Canvas(44.0, 10.0)
+    canvas = Canvas(42.0, 10.0)
     if known:
         scale = cut_scale(known, top=1.5, bottom=8.5)
         step = (canvas.width - 4) / max(len(figure.history) - 1, 1)
