@@ -85,6 +85,9 @@ WORDS_OF_EXTREMES: dict[Extreme, str] = {
 }
 EXTREME_PAGES = 2
 
+#: How docs/reports.md begins.
+INTRODUCTION = Path(__file__).with_suffix(".md")
+
 
 @contextmanager
 def _nothing(_text: str, _total: float | None) -> Iterator[Callable[..., None]]:
@@ -118,12 +121,7 @@ def _small(picture: Image.Image) -> bytes:
 
 def gallery(connection: psycopg.Connection[Any]) -> str:
     """Take all pictures; the text of docs/reports.md."""
-    lines = [
-        "# Reports in pictures",
-        "",
-        "Made by `.venv/bin/python -m scripts.pictures` from the shipped demo; do not edit.",
-        "The businesses are made up or published (sample_data/SOURCES.md); first pages of PDFs.",
-    ]
+    lines = INTRODUCTION.read_text("utf-8").splitlines()
     known = templates.available()
     for shot in (shot for shot in SHOTS if shot.report in known):
         title = templates.report_type(shot.report, None).title
