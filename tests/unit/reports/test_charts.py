@@ -191,6 +191,15 @@ def test_more_is_darker_and_words_can_be_read_on_every_shade() -> None:
         assert all(contrast(shade, ink) >= 4.5 for shade, ink in zip(shades, inks, strict=True))
 
 
+def test_shares_that_are_all_high_are_told_apart_and_the_legend_says_so() -> None:
+    rows = [(Decimal(1), Decimal("0.92"), Decimal("0.76"))]
+    chart = chart_of("heatmap", rows, ("0", "1", "2"), form=("percent", "share"))
+    root = check(str(draw(chart, EN, "monthly", COLOURS)))
+    cells = [e.attrib["fill"] for e in root.iter(f"{SVG}rect")][:3]
+    assert contrast(cells[0], cells[2]) >= 3
+    assert {"70%", "100%"} <= {e.text for e in root.iter(f"{SVG}text")}
+
+
 def test_thirty_seven_columns_of_twenty_four_rows_can_be_read() -> None:
     rows = [tuple(Decimal(100 - n) / 100 for n in range(37)) for _ in range(24)]
     chart = chart_of("heatmap", rows, tuple(str(n) for n in range(37)), "Jan 2024", ("percent", "share"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 from markupsafe import Markup
 
@@ -21,6 +21,8 @@ _HEAD, _LEGEND = 13.0, 16.0
 _LARGEST, _LEAST = 6.4, 3.6
 #: Shares above this get no darker: a cohort that tripled must not bleach all others.
 _DARKEST_SHARE = Decimal("1.5")
+#: Where all shares reach this, the shades begin below the least of them.
+_HIGH_SHARE = Decimal("0.5")
 _STEPS = 6
 
 
@@ -98,11 +100,16 @@ def _blank(words: str, value: Number | None) -> str:
 
 
 def _range(chart: Chart) -> tuple[Decimal, Decimal]:
-    """Values of the palest and of the darkest shade: for shares 0 and at least 100%."""
+    """Values of the palest and of the darkest shade: for shares mostly 0 and at least 100%."""
     known = [Decimal(value) for series in chart.series for value in series.values if value is not None]
     low, high = min([*known, Decimal(0)]), max([*known, Decimal(0)])
     if chart.sample.format == "percent":
-        return max(low, -_DARKEST_SHARE), min(max(high, Decimal(1)), _DARKEST_SHARE)
+        high = min(max(high, Decimal(1)), _DARKEST_SHARE)
+        if known and min(known) >= _HIGH_SHARE:
+            # All kept most: from 0 on they would look the same. The legend says where the shades begin.
+            tens = (min(known) * 10).to_integral_value(ROUND_FLOOR) / 10
+            return min(tens, high - Decimal("0.1")), high
+        return max(low, -_DARKEST_SHARE), high
     return low, high if high > low else low + 1
 
 
