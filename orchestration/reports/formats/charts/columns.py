@@ -25,6 +25,9 @@ from orchestration.reports.formats.charts.canvas import (
 from orchestration.reports.formats.scale import Scale, nice_scale
 from orchestration.reports.formatting import Formatter
 
+#: Points; few columns stay columns.
+_THICKEST = 44.0
+
 
 def columns(chart: Chart, text: Formatter, frequency: str, palette: Palette, width: float) -> Markup:
     """Columns over labels. A second series stands inside the first: a part of it."""
@@ -39,10 +42,11 @@ def columns(chart: Chart, text: Formatter, frequency: str, palette: Palette, wid
     scale = nice_scale([*known, Decimal(0)], top=top, bottom=height - FOOT - 2, whole=whole)
     left = 0.0 if words else grid(canvas, scale, chart.sample, text, width)
     slot = (width - left) / len(names)
+    thick = min(slot * 0.72, _THICKEST)
     for index, series in enumerate(parts):
         strong = index == len(parts) - 1
         for place, value in enumerate(series.values):
-            _column(canvas, scale, value, (left + (place + 0.14) * slot, slot * 0.72), palette, strong)
+            _column(canvas, scale, value, (left + (place + 0.5) * slot - thick / 2, thick), palette, strong)
     for place, (word, value) in enumerate(zip(words, parts[0].values, strict=False)):
         y = min(scale.zero, scale.y(Decimal(value or 0))) - 3
         canvas.text(left + (place + 0.5) * slot, y, word, anchor="middle", colour=INK, bold=True)
