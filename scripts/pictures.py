@@ -69,7 +69,7 @@ SHOTS = (
     Shot("billing", "ravenstack", "monthly", *RAVEN_MONTH),
     Shot("coordination", "sakura-weddings", "monthly", *SAKURA_MONTH),
     Shot("operations", "sakura-weddings", "weekly", *SAKURA_WEEK),
-    Shot("usage", "sakura-weddings", "monthly", *SAKURA_MONTH),
+    Shot("usage", "ravenstack", "monthly", *RAVEN_MONTH),
 )
 #: A year of data, shown beside the extremes.
 YEAR = Shot("executive", "sakura-weddings", "range", date(2024, 4, 1), date(2025, 3, 31))
