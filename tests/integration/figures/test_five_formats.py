@@ -78,7 +78,7 @@ def test_every_format_says_the_same_numbers(finished: Finished, reader: Reader, 
         figures += sum(figure.value is not None for figure in made.document.figures())
         told, silent = looked_up(reader, made)
         assert [one for one in told if one[1] != one[2]] == []
-        assert len(told) >= min(10, len(told) + len(silent)), f"{name}: {len(told)} found, not {silent}"
+        assert told or not silent, f"{name}: no source can be looked up, among them that of {silent}"
     assert figures or name in MAY_BE_EMPTY
 
 
