@@ -42,7 +42,7 @@ endif
 	@$(DBT_PARSE)
 	@$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests
 
-bench: setup ## what the marts cost, as ratios in one run; PART=load, PART=delivery; ARGS="--scale 1"
+bench: setup ## what the marts cost, as ratios in one run; PART=load, delivery, reports; ARGS="--scale 1"
 	@$(BIN)/python -m benchmarks.bench_$(or $(PART),marts) $(ARGS)
 
 clean: ## remove caches and the virtual environment; the database stays (metricpress db remove)
