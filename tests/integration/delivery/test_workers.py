@@ -29,7 +29,7 @@ def tiny_workers(warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     log = tmp_path / "workers"
     monkeypatch.setenv("WORKERS", str(log))
     command = (sys.executable, str(HERE / "tiny_worker.py"))
-    monkeypatch.setattr(service, "Workers", partial(workers.Workers, command=command, seconds=8.0))
+    monkeypatch.setattr(service, "Workers", partial(workers.Workers, command=command, seconds=20.0))
     warehouse.settings = replace(warehouse.settings, render_workers=2, outbox_only=True)
     return log
 
@@ -63,7 +63,7 @@ def test_few_reports_need_no_worker(warehouse, tiny_workers: Path) -> None:
 
 @pytest.mark.parametrize(
     ("befalls", "error_class", "told"),
-    [("kill", "transient", "ended with -9"), ("hang", "transient", "longer than 8 seconds"),
+    [("kill", "transient", "ended with -9"), ("hang", "transient", "longer than 20 seconds"),
      ("disk", "transient", "no room"), ("break", "permanent", "ZeroDivisionError: by nought"),
      ("refuse", "permanent", "no such branch. add it")],
 )  # fmt: skip
