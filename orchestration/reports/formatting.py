@@ -33,6 +33,8 @@ DASH = "—"
 _CLOSE = Decimal("0.01")
 _COMPACT_FROM = Decimal(1_000_000)
 _WHOLE_FROM = Decimal(1_000)
+#: A larger factor says only that the base was next to nothing.
+_MOST_FOLD = 1_000
 _TIMES = ("milliseconds", "seconds", "minutes", "hours")
 _SECONDS = {"seconds": Decimal(1), "minutes": Decimal(60), "hours": Decimal(3600)}
 
@@ -133,19 +135,22 @@ class Formatter:
         if figure.format == "money":
             currency = figure.currency or "USD"
             digits = 0 if abs(number) < 1000 and digits == 1 else digits
-            return format_compact_currency(number, currency, locale=self.locale, fraction_digits=digits)
+            short = format_compact_currency(number, currency, locale=self.locale, fraction_digits=digits)
+            return self._grouped(short)
         if figure.unit in _SECONDS:
             return self._duration(number, figure.unit)
         suffix = " ms" if figure.unit == "milliseconds" else ""
         if abs(number) >= 10_000:
-            return format_compact_decimal(number, locale=self.locale, fraction_digits=digits) + suffix
+            short = format_compact_decimal(number, locale=self.locale, fraction_digits=digits)
+            return self._grouped(short) + suffix
         return format_decimal(number, "#,##0.##", locale=self.locale) + suffix
 
     def money(self, value: Number, currency: str, compact: bool = False) -> str:
         """An amount: to the minor unit, or on a card in whole units and from a million on abbreviated."""
         number = Decimal(value)
         if compact and abs(number) >= _COMPACT_FROM:
-            return _money(format_compact_currency(number, currency, locale=self.locale, fraction_digits=2))
+            short = format_compact_currency(number, currency, locale=self.locale, fraction_digits=2)
+            return _money(self._grouped(short))
         if compact and abs(number) >= _WHOLE_FROM:
             whole = number.quantize(Decimal(1))
             pattern = _with_decimals(str(self.locale.currency_formats["standard"].pattern), 0)
@@ -166,6 +171,8 @@ class Formatter:
         if comparison.change_rate is None:
             return ""
         rate = abs(comparison.change_rate)
+        if rate >= _MOST_FOLD:
+            return self.t("more than {number}-fold", number=self._decimal(Decimal(_MOST_FOLD), 0))
         if rate >= 10:
             return self.t("{number}-fold", number=self._decimal(rate, 0))
         return _plain_space(self._percent(rate, 1))
@@ -235,9 +242,15 @@ class Formatter:
         pattern = _with_decimals(str(self.locale.percent_formats[None].pattern), digits)
         return format_percent(share, pattern, locale=self.locale)
 
+    def _grouped(self, short: str) -> str:
+        """An abbreviated number with its thousands apart, which Babel leaves out: 750.000 $, 10,159.6T."""
+        return re.sub(
+            r"\d{4,}", lambda found: format_decimal(int(found[0]), "#,##0", locale=self.locale), short
+        )
+
     def _count(self, number: Decimal, compact: bool) -> str:
         if compact and abs(number) >= _COMPACT_FROM:
-            return format_compact_decimal(number, locale=self.locale, fraction_digits=2)
+            return self._grouped(format_compact_decimal(number, locale=self.locale, fraction_digits=2))
         return self._decimal(number, 0)
 
     def _duration(self, number: Decimal, unit: str) -> str:

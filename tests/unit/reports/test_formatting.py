@@ -21,6 +21,7 @@ EN = Formatter.of("en")
     [
         ("1234567.891", "€1,234,567.89", "€1.23M"),
         ("-98765432100", "−€98,765,432,100.00", "−€98.77B"),
+        ("10159610000000000", "€10,159,610,000,000,000.00", "€10,159.61T"),
         ("136415.01", "€136,415.01", "€136,415"),
         ("9999.994", "€9,999.99", "€10,000"),
         ("999.994", "€999.99", "€999.99"),
@@ -86,6 +87,7 @@ def test_null_is_a_dash() -> None:
     [
         ("10", "0.042", "integer", "4.2%"), ("-10", "-0.042", "integer", "4.2%"), ("5", None, "integer", ""),
         ("0.012", None, "percent", "1.2 points"), ("90", "45.3", "integer", "45-fold"),
+        ("1e9", "1e12", "integer", "more than 1,000-fold"),
         ("1", "9.99", "integer", "999.0%"),
     ],
 )  # fmt: skip
@@ -171,3 +173,8 @@ def test_a_language_without_texts_is_refused() -> None:
     with pytest.raises(MetricpressError, match="French") as caught:
         require_language("fr_CA")
     assert "en, de" in caught.value.remedy
+
+
+def test_axis_labels_of_a_language_without_a_short_thousand_have_their_separator() -> None:
+    axis = Formatter.of("de").axis(MONEY, [Decimal(0), Decimal(250_000), Decimal(500_000)])
+    assert axis == ["0\u00a0€", "250.000\u00a0€", "500.000\u00a0€"]
