@@ -36,7 +36,8 @@ _WHOLE_FROM = Decimal(1_000)
 #: A larger factor says only that the base was next to nothing.
 _MOST_FOLD = 1_000
 _TIMES = ("milliseconds", "seconds", "minutes", "hours")
-_SECONDS = {"seconds": Decimal(1), "minutes": Decimal(60), "hours": Decimal(3600)}
+#: Seconds in each unit of time.
+SECONDS = {"seconds": Decimal(1), "minutes": Decimal(60), "hours": Decimal(3600)}
 
 
 def parse_locale(name: str) -> Locale:
@@ -137,8 +138,8 @@ class Formatter:
             digits = 0 if abs(number) < 1000 and digits == 1 else digits
             short = format_compact_currency(number, currency, locale=self.locale, fraction_digits=digits)
             return self._grouped(short)
-        if figure.unit in _SECONDS:
-            return self._duration(number, figure.unit)
+        if figure.unit in SECONDS:
+            return self._duration(number, figure.unit) if number else self._decimal(number, 0)
         suffix = " ms" if figure.unit == "milliseconds" else ""
         if abs(number) >= 10_000:
             short = format_compact_decimal(number, locale=self.locale, fraction_digits=digits)
@@ -258,7 +259,7 @@ class Formatter:
             return f"{self._decimal(number, 0)} ms"
         if unit == "days":
             return self.t("{number} days", number=self._decimal(number, 1))
-        seconds = number * _SECONDS[unit if unit in _SECONDS else "seconds"]
+        seconds = number * SECONDS[unit if unit in SECONDS else "seconds"]
         sign = "-" if seconds < 0 else ""
         seconds = abs(seconds)
         if seconds < 60:

@@ -119,6 +119,9 @@ def test_axis_labels_of_one_chart_have_the_same_decimals() -> None:
     near = [Decimal(1240), Decimal(1260), Decimal(1280)]
     assert EN.axis(MONEY, near) == ["€1.24K", "€1.26K", "€1.28K"], "not €1.2K, €1.3K, €1.3K"
     assert EN.axis(MONEY, [Decimal(-500), Decimal(1_500_000)])[0].startswith("−€500")
+    # German abbreviates nothing below a million.
+    assert Formatter.of("de").axis(MONEY, [Decimal(0), Decimal(150_000)]) == ["0\u00a0€", "150.000\u00a0€"]
+    assert Formatter.of("de").axis(Figure("n", "n", None), [Decimal(20_000)]) == ["20.000"]
 
 
 #: Known answers of CLDR, by locale: share, amount, card, count, week, week across months, hour, size.

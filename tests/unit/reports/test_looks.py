@@ -11,7 +11,7 @@ import pytest
 from orchestration.reports.brand import colour_advice, contrast, palette, read_brand
 from orchestration.reports.document import Brand, Chart, Figure, Series
 from orchestration.reports.formats.charts import draw
-from orchestration.reports.formats.scale import cut_scale, nice_scale
+from orchestration.reports.formats.scale import chart_scale, cut_scale, nice_scale
 from orchestration.reports.formatting import Formatter
 
 PIXEL = (
@@ -84,6 +84,16 @@ def test_a_scale_begins_at_zero_unless_values_lie_far_off() -> None:
     assert nice_scale([Decimal(98), Decimal(100)], 0, 1).low > 0
     assert cut_scale([Decimal(10), Decimal(100)], 0, 1).low == 0
     assert cut_scale([Decimal(-10), Decimal(100)], 0, 1).low == -10
+
+
+def test_the_scale_of_shares_ends_at_all_and_times_stand_on_whole_units() -> None:
+    share = Figure("r", "r", None, "percent")
+    assert chart_scale([Decimal(1), Decimal(1)], share, 0, 1).high == 1
+    assert chart_scale([Decimal(1), Decimal("1.15")], share, 0, 1).high > 1, "a retention may exceed all"
+    day = Decimal(86400)
+    length = Figure("s", "s", None, "duration", "seconds")
+    assert chart_scale([4 * day, 10 * day], length, 0, 1).ticks == (0, 5 * day, 10 * day)
+    assert chart_scale([Decimal(90), Decimal(290)], length, 0, 1).ticks[1] % 60 == 0
 
 
 def _numbers(svg: str) -> list[float]:

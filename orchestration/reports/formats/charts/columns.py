@@ -22,7 +22,7 @@ from orchestration.reports.formats.charts.canvas import (
     cut,
     text_width,
 )
-from orchestration.reports.formats.scale import Scale, nice_scale
+from orchestration.reports.formats.scale import Scale, chart_scale
 from orchestration.reports.formatting import Formatter
 
 #: Points; few columns stay columns.
@@ -38,8 +38,7 @@ def columns(chart: Chart, text: Formatter, frequency: str, palette: Palette, wid
     names = names_of(chart.x, text, frequency)
     words = _direct_labels(chart, text, width / len(names))
     top = 24.0 if len(parts) > 1 else 14.0
-    whole = chart.sample.format == "integer"
-    scale = nice_scale([*known, Decimal(0)], top=top, bottom=height - FOOT - 2, whole=whole)
+    scale = chart_scale([*known, Decimal(0)], chart.sample, top=top, bottom=height - FOOT - 2)
     left = 0.0 if words else grid(canvas, scale, chart.sample, text, width)
     slot = (width - left) / len(names)
     thick = min(slot * 0.72, _THICKEST)

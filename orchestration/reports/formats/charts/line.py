@@ -25,7 +25,7 @@ from orchestration.reports.formats.charts.canvas import (
     cut,
     text_width,
 )
-from orchestration.reports.formats.scale import Scale, cut_scale, nice_scale
+from orchestration.reports.formats.scale import Scale, chart_scale, cut_scale
 from orchestration.reports.formatting import Formatter
 
 Point = tuple[float, float]
@@ -41,7 +41,7 @@ def line(chart: Chart, text: Formatter, frequency: str, palette: Palette, width:
     canvas = Canvas(width, height)
     many = chart.series[: len(_DASHES)]
     known = [Decimal(value) for series in many for value in series.values if value is not None]
-    scale = nice_scale(known, top=14, bottom=height - FOOT, whole=chart.sample.format == "integer")
+    scale = chart_scale(known, chart.sample, top=14, bottom=height - FOOT)
     words = _end_words(chart, text, width)
     right = width - max((text_width(*end) for end in words if end[0]), default=0.0) - 8
     left = grid(canvas, scale, chart.sample, text, right)
