@@ -59,7 +59,7 @@ def best_hour(hours: Sequence[Hour], book: Book) -> str:
     text, enough = book.text, sum((hour.total_calls for hour in hours), Decimal(0)) / len(hours)
     busy = [hour for hour in hours if hour.total_calls >= enough]
     rates = {hour.hour_of_day: hour.calls_completed / hour.total_calls for hour in busy}
-    if len(set(rates.values())) == 1:
+    if list(rates.values()).count(max(rates.values())) > 1 or len(rates) == 1:
         most = max(busy, key=lambda hour: hour.total_calls)
         count = text.figure(Figure("busiest_hour", "", most.total_calls))
         hour = text.hour(most.hour_of_day)
@@ -165,12 +165,13 @@ def best_person(staff: Sequence[Staff], book: Book) -> str:
         return ""
     text, average = book.text, sum((one.calls for one in callers), Decimal(0)) / len(callers)
     steady = [one for one in callers if one.calls * 2 >= average]
-    if len({one.completed / one.calls for one in steady}) == 1:
+    rates = [one.completed / one.calls for one in steady]
+    if rates.count(max(rates)) > 1:
         return ""
     best = max(steady, key=lambda one: (one.completed / one.calls, one.calls))
     rate = Figure("best_person", "", best.completed / best.calls, "percent")
     return text.n(
-        "The largest share of calls completed: {name}, {rate} of {count} call.",
-        "The largest share of calls completed: {name}, {rate} of {count} calls.",
+        "Of those with enough calls to compare, {name} completed most: {rate} of {count} call.",
+        "Of those with enough calls to compare, {name} completed most: {rate} of {count} calls.",
         int(best.calls), name=person(best.name, best.staff_id, text), rate=text.figure(rate),
     )  # fmt: skip

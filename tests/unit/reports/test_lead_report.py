@@ -46,6 +46,9 @@ def test_the_best_hour_holds_its_share_of_the_calls() -> None:
     # Where the busier hours are alike, none is better: the busiest is told.
     alike = [hour(9, 12, 6), hour(10, 10, 5), hour(20, 2, 2)]
     assert lead_charts.best_hour(alike, book()) == "Most calls began from 09:00: 12."
+    # Two hours share the first place, and a third is worse: none is the best.
+    tied = [hour(9, 10, 6), hour(10, 10, 6), hour(11, 11, 0)]
+    assert lead_charts.best_hour(tied, book()) == "Most calls began from 11:00: 11."
     assert lead_charts.best_hour([hour(9, 1, 1)], book()) == "Most calls began from 09:00: 1."
     assert "60,0\u00a0% von 10 Anrufen" in lead_charts.best_hour(hours, book(text=GERMAN))
 
@@ -53,9 +56,9 @@ def test_the_best_hour_holds_its_share_of_the_calls() -> None:
 def test_the_best_person_has_half_of_the_average_calls() -> None:
     # 10 + 10 + 4 + 0 calls: the average caller has 8, so 4 calls are just enough, and 3 would not be.
     staff = [person("ann", 10, 5), person("bob", 10, 6), person("cy", 4, 3), person("idle", 0, 0)]
-    assert "cy, 75.0% of 4 calls" in lead_charts.best_person(staff, book())
+    assert "cy completed most: 75.0% of 4 calls" in lead_charts.best_person(staff, book())
     fewer = [*staff[:2], person("cy", 3, 3), person("(none)", 50, 50)]
-    assert "bob, 60.0% of 10 calls" in lead_charts.best_person(fewer, book())
+    assert "bob completed most: 60.0% of 10 calls" in lead_charts.best_person(fewer, book())
     assert lead_charts.best_person(staff[:1], book()) == ""
     assert lead_charts.best_person([person("ann", 10, 10), person("bob", 9, 9)], book()) == ""
 
