@@ -86,7 +86,7 @@ def build_document(conn: Connection, request: ReportRequest, report: ReportType)
     return replace(
         document,
         title=text.t(report.title),
-        notes=document.notes + settings_print(settings, text),
+        notes=document.notes + settings_print(settings, text, figure_values(document)),
         warnings=document.warnings + tuple(text.t(problem) for problem in problems),
     )
 

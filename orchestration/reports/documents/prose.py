@@ -7,7 +7,7 @@ come about (common.py), the sentences a letter opens with (reports/insights), nu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -186,11 +186,26 @@ def _setting(name: str, value: Any, text: Formatter) -> str:
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 
-def settings_print(settings: Mapping[str, Any], text: Formatter) -> tuple[str, ...]:
-    """One line naming the tenant's settings that change a figure; none when all are at their defaults."""
+#: The figures that these settings change; the others change most of a report.
+_CHANGES = {
+    "gross_margin": {"ltv", "ltv_to_cac", "payback_months"},
+    "mau_window_days": {"mau", "stickiness"},
+    "activation_events": {"activated_users", "activation_rate"},
+}
+
+
+def settings_print(
+    settings: Mapping[str, Any], text: Formatter, shown: Collection[str] | None = None
+) -> tuple[str, ...]:
+    """One line naming the tenant's settings that change a figure; none when all are at their defaults.
+
+    `shown`: keys of the report's figures; a setting that changes none of them is left out.
+    """
     said = [
         text.t(words, value=_setting(name, value, text))
         for name, standard, words in _SETTINGS
-        if settings and (value := settings[name]) != standard
+        if settings
+        and (value := settings[name]) != standard
+        and (shown is None or name not in _CHANGES or not _CHANGES[name].isdisjoint(shown))
     ]
     return (text.t("Settings of this tenant: {settings}.", settings="; ".join(said)),) if said else ()

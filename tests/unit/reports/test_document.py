@@ -69,7 +69,7 @@ def test_a_null_figure_says_why() -> None:
     running = shelf(rate=Point("rate", start, None, Decimal(9), False))
     assert "had not ended" in running.figure("rate").reason
     assert "no figure is recorded" in shelf().figure("rate").reason
-    assert "no customer left" in shelf(ltv=Point("ltv", start, None, None, True)).figure("ltv").reason
+    assert "customer churn is 0" in shelf(ltv=Point("ltv", start, None, None, True)).figure("ltv").reason
     assert shelf(ltv=Point("ltv", start, Decimal(3), None, True)).figure("ltv").reason == ""
 
 
@@ -116,6 +116,8 @@ def test_settings_are_named_only_where_they_differ() -> None:
     assert prose.settings_print(standard, EN) == ()
     assert prose.settings_print({}, EN) == ()
     (line,) = prose.settings_print(standard | {"gross_margin": Decimal("0.8"), "mau_window_days": 28}, EN)
+    assert prose.settings_print(standard | {"gross_margin": Decimal("0.8")}, EN, {"total_calls"}) == ()
+    assert prose.settings_print(standard | {"gross_margin": Decimal("0.8")}, EN, {"ltv"}) != ()
     assert "80.0%" in line
     assert "28 days" in line
 
