@@ -291,7 +291,7 @@ def test_a_period_without_data_says_so_instead_of_zeros(report: Render) -> None:
 
 def test_a_silent_domain_is_told_in_one_line(report: Render) -> None:
     text = text_of(report("harbour", "executive", "weekly", ("pdf",)).files["pdf"])
-    assert "Nothing was recorded for activation." in text
+    assert "Nothing was recorded for new users." in text
 
 
 def test_null_figures_are_dashes_with_a_reason(marts: Connection, report: Render) -> None:
@@ -353,7 +353,7 @@ def test_the_brand_is_printed_and_its_faults_are_told(marts: Connection, report:
         "footer": "Harbour GmbH, <Kiel>",
     }
     marts.execute(
-        "insert into reporting.tenant_settings (tenant_id, brand, gross_margin) values ('harbour', %s, 0.8)",
+        "insert into reporting.tenant_settings (tenant_id, brand, past_due_days) values ('harbour', %s, 14)",
         (json.dumps(brand),),
     )
     try:
@@ -363,7 +363,7 @@ def test_the_brand_is_printed_and_its_faults_are_told(marts: Connection, report:
     text = text_of(got.files["pdf"])
     assert text.count("Harbour GmbH, <Kiel>") == len(re.findall(r"\b\d ?/ ?\d\b", text))
     assert "The brand colour accent is not of the form #rrggbb" in text
-    assert "use a gross margin of 80.0%" in text
+    assert "counts as churned after 14 days" in text
     assert "#ffee00" not in got.html_body
     with pikepdf.open(io.BytesIO(got.files["pdf"])) as pdf:
         assert len(pdf.pages[0].images) == 1

@@ -272,13 +272,15 @@ def _standfirst(ledger: Ledger, speaking: list[Ledger]) -> str:
     text, said = ledger.text, []
     owed, old = ledger.figure("outstanding"), ledger.figure("old_share")
     if not owed.value:
-        said.append(text.t("Nothing was outstanding at its end."))
+        said.append(text.t("Nothing was outstanding at the end of the month."))
     elif not old.value:
-        said.append(text.t("Outstanding at its end: {amount}, none of it for more than 30 days.",
+        said.append(text.t("Outstanding at the end of the month: {amount}, none of it for more than 30 days.",
                            amount=text.figure(owed, True)))  # fmt: skip
     else:
-        said.append(text.t("Outstanding at its end: {amount}, {share} of it for more than 30 days.",
-                           amount=text.figure(owed, True), share=text.figure(old)))  # fmt: skip
+        said.append(text.t(
+            "Outstanding at the end of the month: {amount}, {share} of it for more than 30 days.",
+            amount=text.figure(owed, True), share=text.figure(old),
+        ))  # fmt: skip
     if len(speaking) > 1:
         others = text.listed([other.name for other in speaking[1:]])
         said.append(text.t("These are the figures in {currency}; further bills are in {others}.",

@@ -47,7 +47,7 @@ _REASONS = {
         _NOBODY_PAID,
     ),
     "arpa": N_("no customer paid at the end"),
-    "ltv": N_("no customer left, so a lifetime has no end"),
+    "ltv": N_("customer churn is 0, so a lifetime has no end"),
     "cac": N_("no spend is recorded, or no new customer paid"),
     "ltv_to_cac": N_("lifetime value or acquisition cost is not known"),
     "payback_months": N_("acquisition cost or revenue per account is not known"),

@@ -67,7 +67,7 @@ PARTS = (
     ),
     Part(
         "activation",
-        N_("Activation"),
+        N_("New users"),
         (
             "signups", "activated_users", "activation_rate", "file_upload_rate", "worklog_creation_rate",
             "report_generation_rate",

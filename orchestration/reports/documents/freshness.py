@@ -70,7 +70,7 @@ class Freshness:
         if not self.tables:
             return None
         text = self.text
-        on_time = text.t("No table that fills by itself is late.")
+        on_time = text.t("All data that should come by itself is on time.")
         columns = (Column(text.t("Data"), "left"), Column(text.t("Rows")), Column(text.t("Left out")),
                    Column(text.t("Newest")), Column(text.t("Age")),
                    Column(text.t("Timeliness"), "left"))  # fmt: skip

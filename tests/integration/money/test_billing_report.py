@@ -48,7 +48,7 @@ def test_currencies_stand_by_themselves(report: Report) -> None:
     assert "¥1,234,567" in text
     assert "¥1,234,567.00" not in text
     assert "€40.00" in text
-    assert "Outstanding at its end: €40.00, 100.0% of it for more than 30 days." in text
+    assert "Outstanding at the end of the month: €40.00, 100.0% of it for more than 30 days." in text
     assert "further bills are in JPY" in text
 
 

@@ -72,7 +72,7 @@ def test_data_that_fill_by_themselves_are_late_after_three_days(
     assert bool(fresh.late_words()) is late
     section = fresh.section()
     assert section is not None
-    assert (section.lead == "No table that fills by itself is late.") is not late
+    assert (section.lead == "All data that should come by itself is on time.") is not late
 
 
 def test_a_moment_is_told_in_the_tenants_time() -> None:
