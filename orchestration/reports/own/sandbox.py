@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import FunctionLoader, StrictUndefined, nodes
 from jinja2.environment import TemplateModule
 from jinja2.exceptions import SecurityError
+from jinja2.filters import _GroupTuple
 from jinja2.runtime import BlockReference, Context, LoopContext, Macro, TemplateReference, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -68,7 +69,7 @@ class OwnEnvironment(ImmutableSandboxedEnvironment):
             return self.unsafe_undefined(obj, attribute)
         if isinstance(obj, Mapping):
             return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
-        if isinstance(obj, _JINJA):
+        if isinstance(obj, _JINJA) or (isinstance(obj, _GroupTuple) and attribute in _GroupTuple._fields):
             return super().getattr(obj, attribute)
         if isinstance(obj, Undefined):
             return getattr(obj, attribute)  # raises, naming what is undefined

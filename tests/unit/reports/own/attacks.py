@@ -126,6 +126,22 @@ FETCHES = {
     "javascript": "<a href=\"javascript:fetch('{url}')\">x</a>",
     "data html": '<a href="data:text/html,<script>x</script>">x</a>',
     "data css": '<style>@import "data:text/css,p%7Bbackground:url({url}/x)%7D";</style><p>x',
+    # Where browsers end a comment, a style sheet or a title, and other readers do not.
+    **{
+        f"refresh hidden in {name}": source.replace(
+            "REFRESH", "<meta http-equiv='refresh' content='0;url={url}'>"
+        )
+        for name, source in {
+            "an abrupt comment": "<!-->REFRESH-->",
+            "a comment with a dash": "<!--->REFRESH-->",
+            "a comment with a bang": "<!-- x --!>REFRESH-->",
+            "a marked section": "<![CDATA[>REFRESH]]>",
+            "a style sheet": "<style></style x>REFRESH<style></style>",
+            "a title": '<title><p title="</title>REFRESH"></title>',
+            "a text as it is": '<xmp><p title="</xmp>REFRESH"></xmp>',
+            "an attribute that the styles end": '<p title="{{{{ css }}}}REFRESH">x</p>',
+        }.items()
+    },
     "form": '<form action="{url}"><input name="x"></form>',
 }
 NESTED = {

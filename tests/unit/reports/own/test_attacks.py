@@ -148,6 +148,21 @@ def test_lint_refuses_walks_and_fetches_before_they_run(attacks: dict[str, tuple
     assert passed <= late
 
 
+def test_lint_takes_its_time_in_proportion_to_the_source() -> None:
+    began = time.monotonic()
+    lint(OwnTemplate("attack", "executive", "<" + " " * 200_000, "acme"), Against(REPORT, ("en",)))
+    assert time.monotonic() - began < LATE
+
+
+def test_groups_have_a_name_and_a_list_as_lint_says() -> None:
+    source = """{% for group in [{"a": 1}, {"a": 2}] | groupby("a") -%}
+        {{ group.grouper }}:{{ group.list | length }};
+    {%- endfor %}"""
+    template = OwnTemplate("groups", "executive", source, "acme")
+    assert lint(template, Against(REPORT, ("en",))) == []
+    assert b"1:1;2:1;" in render_sample(template, REPORT, "en", Limits(20, MEGABYTES), None)["html"]
+
+
 def test_a_logo_of_50_mb_is_refused_when_it_is_set(tmp_path: Path) -> None:
     logo = tmp_path / "logo.png"
     logo.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(50_000_000))
