@@ -82,9 +82,13 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # First what waits: a thread whose worker is killed would start another for it.
+        self._threads.shutdown(wait=False, cancel_futures=True)
         for worker in self._all:
             worker.kill()
-        self._threads.shutdown(cancel_futures=True)
+        self._threads.shutdown()
+        for worker in self._all:  # started by a thread that was between two jobs
+            worker.kill()
 
     def submit(self, job: Job) -> Future[Answer]:
         """The answer to come. Its errors: MetricpressError, RenderingBroken, and OSError for what may pass:
