@@ -130,6 +130,25 @@ def subscription(**more: Any) -> Subscription:
     return Subscription("harbour", report="executive", frequency="weekly", template="ours", **more)
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"output_formats": ("html",)}, "not offered as pdf"),
+        ({"parameters_schema": GREETING | {"required": ["greeting"]}}, "'greeting' is a required property"),
+    ],
+)
+def test_a_change_that_a_subscription_could_not_go_with_is_refused(
+    marts: Connection, ours: OwnTemplate, changes: dict[str, Any], told: str
+) -> None:
+    """Its next report would fail, and nobody would have been told."""
+    subscriptions.add(marts, subscription(formats=["pdf", "html"]))
+    with pytest.raises(MetricpressError, match=told) as caught:
+        saving.change(marts, ours, replace(ours, **changes), LIMITS, None)
+    assert 'subscription "ours" of harbour' in str(caught.value)
+    assert store.find(marts, "ours", "harbour").output_formats == ("pdf", "html")
+    assert saving.change(marts, ours, replace(ours, output_formats=("pdf", "html", "json")), LIMITS, None)
+
+
 def test_a_template_that_cannot_be_rendered_is_not_saved(marts: Connection, ours: OwnTemplate) -> None:
     endless = OURS.replace("MRR of ours", ENDLESS.replace("!=", "=="))
     with pytest.raises(TemplateFailure) as caught:

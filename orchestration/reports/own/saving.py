@@ -18,6 +18,7 @@ from orchestration.reports.document import figure_values
 from orchestration.reports.formatting import parse_locale
 from orchestration.reports.own import store
 from orchestration.reports.own.lint import Against, LintError, lint
+from orchestration.reports.own.parameters import check_all, check_use
 from orchestration.reports.own.render import render_sample
 from orchestration.reports.own.template import Limits, OwnTemplate
 from orchestration.reports.periods import newest_whole_period
@@ -44,8 +45,12 @@ def add(conn: Connection, template: OwnTemplate, limits: Limits, template_dir: P
 def change(
     conn: Connection, current: OwnTemplate, wanted: OwnTemplate, limits: Limits, template_dir: Path | None
 ) -> OwnTemplate:
-    """Check and store a changed template; a new version where its content differs."""
+    """Check and store a changed template; a new version where its content differs.
+
+    Refused, too, when a subscription that uses it could not be rendered any more.
+    """
     check(conn, wanted, limits, template_dir)
+    _check_uses(conn, wanted, template_dir)
     return store.update(conn, current, wanted)
 
 
@@ -87,6 +92,20 @@ def check(conn: Connection, template: OwnTemplate, limits: Limits, template_dir:
     if findings:
         raise LintError(name, findings)
     render_sample(template, against.report, _locale_of(conn, template.tenant_id), limits, template_dir)
+
+
+def _check_uses(conn: Connection, wanted: OwnTemplate, template_dir: Path | None) -> None:
+    """Refuse formats and parameters that a subscription does not go with."""
+    report = report_type(wanted.report_type, template_dir)
+    for user in store.users(conn, wanted):
+        try:
+            check_use(wanted, report, user.formats)
+            check_all(wanted, report, user.parameters)
+        except MetricpressError as error:
+            raise MetricpressError(
+                f'subscription "{user.subscription}" of {user.tenant_id} could not use it: {error}',
+                remedy="Give new parameters a default, or change it first: metricpress subscriptions edit.",
+            ) from error
 
 
 def against_of(conn: Connection, template: OwnTemplate, template_dir: Path | None) -> Against:

@@ -6,7 +6,7 @@ database; nothing is ever taken out of the history.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -39,10 +39,12 @@ class Version:
 
 @dataclass(frozen=True)
 class User:
-    """A subscription that uses a template."""
+    """A subscription that uses a template, and what it asks of it."""
 
     tenant_id: str
     subscription: str
+    formats: Sequence[str]
+    parameters: Mapping[str, Any]
 
 
 def listed(conn: Connection, tenant: str | None = None) -> list[OwnTemplate]:
@@ -162,7 +164,7 @@ def users(conn: Connection, template: OwnTemplate) -> list[User]:
     """The subscriptions that use a template."""
     with conn.cursor(row_factory=class_row(User)) as cursor:
         return cursor.execute(
-            """select tenant_id, name as subscription from reporting.report_subscriptions
+            """select tenant_id, name as subscription, formats, parameters from reporting.report_subscriptions
             where template_id = %s and deleted_at is null and origin = 'standing' order by tenant_id, name""",
             [template.template_id],
         ).fetchall()
