@@ -126,6 +126,13 @@ class Formatter:
             shares = [(tick * 100).normalize() for tick in ticks]
             digits = max(0, *(-int(share.as_tuple().exponent) for share in shares))
             return [_clean(self._percent(tick, digits)) for tick in ticks]
+        if (
+            figure.format == "decimal"
+            and figure.unit not in _TIMES
+            and all(abs(t) < _WHOLE_FROM for t in ticks)
+        ):
+            digits = max(0, *(-int(tick.normalize().as_tuple().exponent) for tick in ticks))
+            return [_clean(self._decimal(tick, digits)) for tick in ticks]
         labels = [_clean(self._tick(figure, tick)) for tick in ticks]
         if len(set(labels)) < len(set(ticks)):
             # A narrow scale far from 0: abbreviated, neighbours would read the same.

@@ -116,6 +116,10 @@ def test_axis_labels_of_one_chart_have_the_same_decimals() -> None:
     share = Figure("r", "r", None, "percent")
     assert EN.axis(share, [Decimal("1.02"), Decimal("1.0225")]) == ["102.00%", "102.25%"]
     assert EN.axis(share, [Decimal(0), Decimal("0.5")]) == ["0%", "50%"]
+    score = Figure("s", "s", None, "decimal")
+    assert EN.axis(score, [Decimal(7), Decimal("7.5"), Decimal(8)]) == ["7.0", "7.5", "8.0"]
+    assert EN.axis(score, [Decimal("0.425"), Decimal("0.43")]) == ["0.425", "0.430"], "not 0.43 twice"
+    assert EN.axis(Figure("l", "l", None, "decimal", "milliseconds"), [Decimal(100)]) == ["100 ms"]
     near = [Decimal(1240), Decimal(1260), Decimal(1280)]
     assert EN.axis(MONEY, near) == ["€1.24K", "€1.26K", "€1.28K"], "not €1.2K, €1.3K, €1.3K"
     assert EN.axis(MONEY, [Decimal(-500), Decimal(1_500_000)])[0].startswith("−€500")
