@@ -268,9 +268,13 @@ def _headline(ledger: Ledger) -> str:
 
 
 def _standfirst(ledger: Ledger, speaking: list[Ledger]) -> str:
-    """What is owed, how much of it for long, and in which other currencies there are bills."""
+    """In which other currencies there are bills, what is owed in this one and how much of it for long."""
     text, said = ledger.text, []
     owed, old = ledger.figure("outstanding"), ledger.figure("old_share")
+    if len(speaking) > 1:
+        others = text.listed([other.name for other in speaking[1:]])
+        said.append(text.t("These are the figures in {currency}; further bills are in {others}.",
+                           currency=ledger.name, others=others))  # fmt: skip
     if not owed.value:
         said.append(text.t("Nothing was outstanding at the end of the month."))
     elif not old.value:
@@ -281,10 +285,6 @@ def _standfirst(ledger: Ledger, speaking: list[Ledger]) -> str:
             "Outstanding at the end of the month: {amount}, {share} of it for more than 30 days.",
             amount=text.figure(owed, True), share=text.figure(old),
         ))  # fmt: skip
-    if len(speaking) > 1:
-        others = text.listed([other.name for other in speaking[1:]])
-        said.append(text.t("These are the figures in {currency}; further bills are in {others}.",
-                           currency=ledger.name, others=others))  # fmt: skip
     return " ".join(said)
 
 

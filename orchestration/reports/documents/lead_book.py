@@ -72,7 +72,7 @@ MEASURES = (
             definition=N_("Of the calls, those completed.")),
     Measure("call_success_rate", N_("Call success"), "calls_completed", "total_calls", "percent", "rate",
             definition=N_("Completed calls / all calls."), metric="call_success_rate"),
-    Measure("calls_interested", N_("Interested"), "calls_interested",
+    Measure("calls_interested", N_("Calls with interest"), "calls_interested",
             definition=N_("Completed calls with the outcome interested.")),
     Measure("interest_rate", N_("Call interest"), "calls_interested", "calls_completed", "percent", "rate",
             definition=N_("Completed calls with the outcome interested / completed calls."),

@@ -42,7 +42,7 @@ def test_the_value_that_made_most_of_a_move_is_named() -> None:
     assert german is not None
     assert (
         german.text.replace("\u00a0", " ")
-        == "New leads: 80,0 % des Anstiegs durch Filiale North, 180 nach 100."
+        == "New leads: 80,0 % des Anstiegs durch Filiale North, auf 180 (zuvor 100)."
     )
 
 
