@@ -52,7 +52,7 @@ COMMANDS = {
 }
 EXIT_FAULT = 70
 #: SQLSTATEs of a table, schema or function that is missing.
-NOT_THERE = ("42P01", "3F000", "42883")
+NOT_THERE = ("42P01", "3F000", "42883", "42703")
 EXIT_INTERRUPTED = 130
 
 
@@ -138,7 +138,7 @@ def _fail_unexpectedly(error: Exception) -> None:
             "" if diagnosis.sqlstate not in NOT_THERE else "Run: metricpress migrate, then metricpress build"
         )
         message = f"the database refused: {diagnosis.message_primary}{detail}"
-        fail(message, diagnosis.message_hint or hint, EXIT_USAGE)
+        fail(message, hint or diagnosis.message_hint, EXIT_USAGE)
     fail(
         f"{type(error).__name__}: {error}",
         "This is a fault in metricpress. METRICPRESS_DEBUG=1 shows where it happened.",

@@ -71,7 +71,10 @@ def text_of(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise MetricpressError(f"cannot read {file}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise MetricpressError(
+            f"cannot read {file}: {reason}", remedy="Name a file of text in UTF-8."
+        ) from error
 
 
 def json_of(file: Path | None) -> dict[str, Any]:
@@ -81,7 +84,7 @@ def json_of(file: Path | None) -> dict[str, Any]:
     try:
         content = json.loads(text_of(file))
     except json.JSONDecodeError as error:
-        raise MetricpressError(f"{file} is no JSON: {error}") from error
+        raise MetricpressError(f"{file} is no JSON: {error}", remedy="Correct it.") from error
     if not isinstance(content, dict):
-        raise MetricpressError(f"{file} holds no JSON object")
+        raise MetricpressError(f"{file} holds no JSON object", remedy="Put it in braces: {...}.")
     return content

@@ -315,6 +315,27 @@ def test_a_database_that_was_never_migrated(metricpress: Any, empty_database: An
     assert "metricpress migrate" in said(result)
 
 
+def test_a_database_of_an_older_schema_is_to_be_migrated(metricpress: Any, database: Database) -> None:
+    """PostgreSQL would rather guess at another column."""
+    database.execute("alter table reporting.report_templates rename deleted_at to deleted_on")
+    database.commit()
+    assert "remedy: Run: metricpress migrate" in said(metricpress("templates", "list"))
+
+
+@pytest.mark.parametrize(("content", "told"), [(None, "No such file"), ("{", "is no JSON"), ("[]", "object")])
+def test_a_file_that_templates_cannot_use_is_named_with_a_remedy(
+    metricpress: Any, tmp_path: Path, content: str | None, told: str
+) -> None:
+    file, schema = tmp_path / "a.html.j2", tmp_path / "schema.json"
+    file.write_text("x")
+    if content is not None:
+        schema.write_text(content)
+    options = ("--report", "executive", "--tenant", "acme", "--file", str(file), "--schema", str(schema))
+    message = said(metricpress("templates", "add", "ours", *options))
+    assert told in message
+    assert "schema.json" in message
+
+
 def test_db_leaves_a_database_by_url_alone(metricpress: Any) -> None:
     assert "METRICPRESS_DATABASE_URL is set" in said(metricpress("db", "stop"))
     status = json.loads(metricpress("db", "status", "--json").stdout)
