@@ -177,9 +177,9 @@ def _missing_translations(
         if language == SOURCE_LANGUAGE:
             continue
         own, house = template.translations.get(language, {}), read_messages(language)
+        one_form = own.keys() | house.texts.keys()
+        own_forms = {text for text, forms in own.items() if isinstance(forms, list)} | house.plurals.keys()
         for said in texts:
-            own_forms = {text for text, forms in own.items() if isinstance(forms, list)}
-            one_form = own.keys() | house.texts.keys()
-            if said.text not in (one_form if said.plural is None else own_forms | house.plurals.keys()):
+            if said.text not in (one_form if said.plural is None else own_forms):
                 message = f"no translation into {language!r} of {said.text!r}"
                 yield source.finding(said.offset, "translation", message)
